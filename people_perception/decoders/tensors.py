@@ -1,0 +1,57 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finding a network's tensors by name and checking them before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from people_perception.errors import PerceptionError
+
+
+def same_name(a: str, b: str) -> bool:
+    """Whether two tensor names mean the same tensor: TensorFlow's output index ``:0`` does not matter."""
+    return a.removesuffix(":0") == b.removesuffix(":0")
+
+
+def find_tensor(outputs: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray:
+    """The tensor under one of ``names``.
+
+    Raises:
+        PerceptionError: none of them is there; names what is.
+    """
+    names = tuple(names)
+    for name in names:
+        for key, value in outputs.items():
+            if same_name(key, name):
+                return np.asarray(value)
+    raise PerceptionError(
+        f"no tensor {' or '.join(map(repr, names))} among the network's outputs "
+        f"({', '.join(map(repr, outputs)) or 'there are none'}); is this the network of that model?"
+    )
+
+
+def drop_batch(tensor: np.ndarray, ndim: int, name: str) -> np.ndarray:
+    """The tensor without its batch axis of 1, with ``ndim`` axes left.
+
+    Raises:
+        PerceptionError: another number of axes, or a batch of several images.
+    """
+    if tensor.ndim == ndim:
+        return tensor
+    if tensor.ndim == ndim + 1 and tensor.shape[0] == 1:
+        return tensor[0]
+    raise PerceptionError(f"tensor {name!r} has shape {tensor.shape}; expected {ndim} axes, or one more for a batch of 1")
+
+
+def check_finite(tensor: np.ndarray, name: str) -> None:
+    """Raises PerceptionError when the tensor holds NaN or infinity."""
+    # One sum is NaN or inf if any element is; only then look for how many. A float32 sum may overflow without a bad element.
+    if not np.isfinite(tensor.sum(dtype=np.float64)):
+        bad = int(tensor.size - np.isfinite(tensor).sum())
+        raise PerceptionError(
+            f"tensor {name!r} holds {bad} of {tensor.size} values that are NaN or infinite; "
+            "the engine's precision or its input is wrong (try fp32)"
+        )
