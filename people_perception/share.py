@@ -16,7 +16,7 @@ PACKAGE = "people_perception"
 def source_checkout() -> Path | None:
     """The root of the source checkout that this code runs from, or None when it is installed."""
     root = Path(__file__).resolve().parent.parent
-    return root if (root / "package.xml").is_file() and (root / "models").is_dir() else None
+    return root if (root / "models" / "schema.json").is_file() else None
 
 
 def share_folder(kind: str) -> Path:
