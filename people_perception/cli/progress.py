@@ -1,0 +1,32 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A progress bar for long work: on stderr, and only where a person sees it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def progress(total: int | None, description: str, unit: str = "frame") -> Any:
+    """A tqdm bar (a context manager with ``update(n)``); silent when stderr is no terminal.
+
+    Args:
+        total: how many steps there are; None when nobody knows.
+        description: stands before the bar.
+        unit: of a step; ``B`` scales to KB and MB.
+    """
+    from tqdm import tqdm
+
+    scaled = unit == "B"
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=unit,
+        unit_scale=scaled,
+        unit_divisor=1024 if scaled else 1000,
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+        leave=False,
+        dynamic_ncols=True,
+    )
