@@ -90,6 +90,8 @@ class ModelSpec:
         engine: hints for the builder of engines.
         licence: ``name`` and ``url``.
         path: the YAML file.
+        input_topic: the camera that it reads in a ROS graph, ``image`` or ``ir_image``.
+        output_topic: the base of the topics that it publishes.
     """
 
     name: str
@@ -107,6 +109,8 @@ class ModelSpec:
     fallback: str | None = None
     detector: str | None = None
     engine: Mapping[str, Any] = field(default_factory=dict)
+    input_topic: str = "image"
+    output_topic: str = ""
 
     @property
     def folder(self) -> str:
@@ -210,6 +214,8 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
         fallback=data.get("fallback"),
         detector=data.get("detector"),
         engine=data.get("engine", {}),
+        input_topic=data.get("topics", {}).get("input", "image"),
+        output_topic=data.get("topics", {}).get("output", data["name"]),
     )
 
 
