@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from people_perception.catalogue import InputSpec, ModelSpec, get_spec
@@ -19,7 +18,7 @@ from people_perception.decoders.base import Decoder
 from people_perception.decoders.tensors import same_name
 from people_perception.engines import Engine, TensorInfo
 from people_perception.errors import PerceptionError
-from people_perception.options import Value, check_options
+from people_perception.options import Option, Value, check_options
 from people_perception.preprocess import Frame
 from people_perception.results import Result
 from people_perception.selection import Selection, select
@@ -42,6 +41,9 @@ class Perceiver(Protocol):
 
     @property
     def device(self) -> str: ...
+
+    @property
+    def declared_options(self) -> tuple[Option, ...]: ...
 
     @property
     def options(self) -> Mapping[str, Value]: ...
@@ -77,6 +79,11 @@ class Model:
     def device(self) -> str:
         """What computes."""
         return self.engine.device
+
+    @property
+    def declared_options(self) -> tuple[Option, ...]:
+        """What can be set, with ranges."""
+        return self.decoder.OPTIONS
 
     @property
     def options(self) -> Mapping[str, Value]:

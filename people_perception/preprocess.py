@@ -47,8 +47,9 @@ class Frame:
     """One image and everything derived from it, so that models on one camera share the work.
 
     Args:
-        image: (H, W, 3) uint8 BGR, or (H, W) uint8 or uint16 mono. 16-bit images are brought to 8 bit by `scale_to_8bit`
-            with this frame's own percentiles; a stream that must not flicker passes through `InfraredScaler` first.
+        image: (H, W, 3) uint8 BGR, or (H, W) uint8 or uint16 mono. 16-bit images are brought to 8 bit by
+            `scale_to_8bit` with this frame's own percentiles; a stream that must not flicker passes through
+            `InfraredScaler` first.
         pool: where the tensors' memory comes from; it returns there when the frame is dropped.
 
     Attributes:
@@ -163,10 +164,7 @@ def fill_tensor(tensor: NDArray, content: NDArray[np.uint8], offset: tuple[int, 
         if padded:
             plane[...] = spec.pad[channel] * scale + bias
         region = plane[y : y + height, x : x + width]
-        if content.ndim == 2:
-            source = content
-        else:
-            source = content[:, :, channel if spec.colour == "bgr" else 2 - channel]
+        source = content if content.ndim == 2 else content[:, :, channel if spec.colour == "bgr" else 2 - channel]
         # numpy converts, scales and gathers the plane in one pass through the cache: no float image, no split image.
         np.multiply(source, scale, out=region, casting="same_kind")
         if bias:

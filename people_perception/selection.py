@@ -76,7 +76,9 @@ def select(name: str, engine: str = "auto", weights: str | Path | None = None) -
             raise PerceptionError(f"{name}: {missing}; its stand-in {error}") from error
         why = f"{stand_in.spec.name} stands in for {name}: {missing} ({mend})"
         return Selection(stand_in.spec, stand_in.engine, stand_in.weights, why)
-    raise PerceptionError(f"{name}: {missing}; {mend}" + (f" or use engine auto instead of {engine}" * (engine != "auto")))
+    raise PerceptionError(
+        f"{name}: {missing}; {mend}" + (f" or use engine auto instead of {engine}" * (engine != "auto"))
+    )
 
 
 def _from_file(spec: ModelSpec, engine: str, path: Path) -> Selection:

@@ -1,0 +1,84 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The executables: each makes its node, brings it up and spins until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+
+from people_perception.errors import PerceptionError
+
+
+def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = None) -> int:
+    """Make nodes, start those that start themselves, and spin them in this thread until SIGINT or shutdown."""
+    rclpy.init(args=None if arguments is None else list(arguments))
+    nodes: list[Any] = []
+    try:
+        executor = SingleThreadedExecutor()
+        for make in makers:
+            nodes.append(make())
+            executor.add_node(nodes[-1])
+        for node in nodes:
+            bring_up(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (PerceptionError, ParameterException, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        for node in nodes:
+            node.close()
+        rclpy.try_shutdown()
+    return 0
+
+
+def bring_up(node: LifecycleNode) -> None:
+    """Configure and activate a node whose parameter ``autostart`` is true; stays unconfigured when that fails."""
+    if node.get_parameter("autostart").value and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        node.trigger_activate()
+
+
+def _perception(name: str, *models: str) -> int:
+    from people_perception.ros.node import PerceptionNode
+
+    return spin([lambda: PerceptionNode(name, models)])
+
+
+def peoplenet_node() -> int:
+    """Persons, bags and faces on ``detections``."""
+    return _perception("peoplenet", "peoplenet")
+
+
+def facedetect_ir_node() -> int:
+    """Faces in infrared on ``faces``."""
+    return _perception("facedetect_ir", "facedetect_ir")
+
+
+def peoplesemsegnet_node() -> int:
+    """A person mask on ``segmentation/mask``."""
+    return _perception("peoplesemsegnet", "peoplesemsegnet")
+
+
+def peoplesegnet_node() -> int:
+    """A mask per person on ``instances``."""
+    return _perception("peoplesegnet", "peoplesegnet")
+
+
+def people_perception_node() -> int:
+    """Several models in one process; the parameter ``models`` says which."""
+    return _perception("people_perception", "peoplenet", "peoplesemsegnet")
+
+
+def overlay_node() -> int:
+    """The camera image with everything drawn on it, on ``overlay``."""
+    from people_perception.ros.overlay import OverlayNode
+
+    return spin([OverlayNode])
