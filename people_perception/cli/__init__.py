@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: ``python -m people_perception CMD``. Each command is one module of this folder.
 
-A module ``NAME.py`` has ``add_parser(subparsers)``, which calls `add_command`, and ``run(args)``, which returns the exit
-status. It imports nothing heavy at its top, so that ``--help`` stays quick.
+A module ``NAME.py`` has ``add_parser(subparsers)``, which calls `add_command`, and ``run(args)``, which returns the
+exit status. It imports nothing heavy at its top, so that ``--help`` stays quick.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from people_perception.errors import PerceptionError
 
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = ("models",)
 
 Subparsers = Any  # argparse keeps the type of add_subparsers() private
 
@@ -33,7 +33,9 @@ def add_command(
         epilog="example:\n  " + "\n  ".join(example.splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    # No default here: that of a command inside a command would undo what was given to the outer one.
+    debug_help = "show the traceback of an error"
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=debug_help)
     parser.set_defaults(run=run)
     return parser
 
@@ -41,8 +43,8 @@ def add_command(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` names.
 
-    What follows ``--ros-args`` is for ROS: a command that takes it declares ``set_defaults(ros_args=[])`` and finds there
-    the list that starts with ``--ros-args``.
+    What follows ``--ros-args`` is for ROS: a command that takes it declares ``set_defaults(ros_args=[])`` and finds
+    there the list that starts with ``--ros-args``.
 
     Returns:
         0, what the command decided, 2 after one line on stderr about bad input, 130 after Ctrl-C.
@@ -80,6 +82,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         epilog="example:\n  people_perception models fetch open\n\nEvery command has its own --help.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(debug=False)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     # Only the module of the command that was asked for is imported; the general help needs them all.
     wanted = [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS

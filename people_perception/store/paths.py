@@ -10,9 +10,8 @@ from pathlib import Path
 from people_perception.catalogue import ModelSpec, Weights
 from people_perception.errors import PerceptionError
 from people_perception.share import share_folder, source_checkout
+from people_perception.store.content import NETWORKS
 from people_perception.store.records import read_record
-
-FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".etlt": "etlt", ".plan": "plan", ".engine": "plan"}
 
 
 def model_dir() -> Path:
@@ -60,8 +59,14 @@ def find_weights(spec: ModelSpec) -> list[tuple[Weights, Path]]:
     for folder in search_dirs():
         for name, entry in read_record(folder / spec.folder).files.items():
             path = folder / spec.folder / name
-            kind = FORMATS.get(path.suffix)
-            if name in found or entry.source != "import" or kind is None or entry.variant != variant or not path.is_file():
+            kind = NETWORKS.get(path.suffix)
+            if (
+                name in found
+                or entry.source != "import"
+                or kind is None
+                or entry.variant != variant
+                or not path.is_file()
+            ):
                 continue
             cache = entry.int8_cache if entry.int8_cache and (path.parent / entry.int8_cache).is_file() else None
             found[name] = (Weights(name, kind, variant, int8_cache=cache), path)

@@ -66,7 +66,9 @@ def read_record(folder: Path) -> Record:
         raise PerceptionError(f"{path}: damaged ({error}); delete it and fetch or import the model again") from error
     for name in files:
         if not FILE_NAME.fullmatch(name):
-            raise PerceptionError(f"{path}: {name!r} is no plain file name; delete the record and fetch the model again")
+            raise PerceptionError(
+                f"{path}: {name!r} is no plain file name; delete the record and fetch the model again"
+            )
     return Record(files)
 
 
