@@ -90,6 +90,7 @@ class ModelSpec:
         engine: hints for the builder of engines.
         licence: ``name`` and ``url``.
         path: the YAML file.
+        class_columns: of an SSD, where each label's scores are among the classes that it was trained on.
         input_topic: the camera that it reads in a ROS graph, ``image`` or ``ir_image``.
         output_topic: the base of the topics that it publishes.
     """
@@ -109,6 +110,7 @@ class ModelSpec:
     fallback: str | None = None
     detector: str | None = None
     engine: Mapping[str, Any] = field(default_factory=dict)
+    class_columns: tuple[int, ...] = ()
     input_topic: str = "image"
     output_topic: str = ""
 
@@ -128,7 +130,9 @@ def model_folders() -> list[Path]:
     own = [Path(p).expanduser() for p in os.environ.get("PP_MODEL_PATH", "").split(os.pathsep) if p]
     for folder in own:
         if not folder.is_dir():
-            raise PerceptionError(f"PP_MODEL_PATH names {folder}, which is not a folder; make it or correct the variable")
+            raise PerceptionError(
+                f"PP_MODEL_PATH names {folder}, which is not a folder; make it or correct the variable"
+            )
     return [*own, share_folder("models")]
 
 
@@ -188,6 +192,9 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
         raise PerceptionError(f"{path}: {where}: {errors[0].message}")
     if data["name"] != path.stem:
         raise PerceptionError(f"{path}: name is {data['name']!r}; it must be the file's name, {path.stem!r}")
+    columns = data.get("class_columns", range(len(data["labels"])))
+    if len(columns) != len(data["labels"]):
+        raise PerceptionError(f"{path}: class_columns: {len(columns)} for {len(data['labels'])} labels; expected one a label")
     entry = data["input"]
     return ModelSpec(
         name=data["name"],
@@ -214,6 +221,7 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
         fallback=data.get("fallback"),
         detector=data.get("detector"),
         engine=data.get("engine", {}),
+        class_columns=tuple(columns),
         input_topic=data.get("topics", {}).get("input", "image"),
         output_topic=data.get("topics", {}).get("output", data["name"]),
     )
