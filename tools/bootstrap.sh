@@ -54,7 +54,9 @@ foreign_ros_is_sourced() {
   local prefix prefixes
   IFS=: read -ra prefixes <<<"${AMENT_PREFIX_PATH:-}"
   for prefix in "${prefixes[@]}"; do
-    if [ -n "$prefix" ] && [ ! -d "$prefix/.people_perception" ]; then return 0; fi
+    if [ -f "$prefix/share/ament_index/resource_index/packages/rclpy" ] && [ ! -d "$prefix/.people_perception" ]; then
+      return 0
+    fi
   done
   return 1
 }
@@ -62,6 +64,9 @@ foreign_ros_is_sourced() {
 if foreign_ros_is_sourced; then
   mode=sourced
   distro=$ROS_DISTRO
+  if [ "${PP_ROS_DISTRO:-$distro}" != "$distro" ]; then
+    die "PP_ROS_DISTRO=$PP_ROS_DISTRO, but ROS 2 $distro is sourced: unset the one or leave the other's shell"
+  fi
   venv=$root/.venv
   pythons="python3 /usr/bin/python3"
   needs="import rclpy"
@@ -160,7 +165,7 @@ need_debian_packages() {
 }
 
 apt_install() {
-  # Translations and indexes of packages are all that an update fetches; a fresh container has none.
+  # A fresh container has no lists of packages.
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
@@ -186,8 +191,8 @@ unsupported() {
   for sourced in /opt/ros/*/setup.bash; do
     if [ -f "$sourced" ]; then die "$1; a ROS 2 is here: source $sourced and run this again"; fi
   done
-  die "$1; install ROS 2 and source it: sudo apt install ros-$name-ros-base ros-$name-vision-msgs ros-$name-cv-bridge" \
-    "python3-venv (packages.ros.org), then source /opt/ros/$name/setup.bash"
+  die "$1; install ROS 2 and source it: sudo apt install python3-venv ros-$name-ros-base ros-$name-cv-bridge" \
+    "ros-$name-vision-msgs && source /opt/ros/$name/setup.bash"
 }
 
 if [ "$mode" = wheels ] && [ "$(uname -s) $(uname -m)" != "Linux x86_64" ]; then
@@ -265,7 +270,7 @@ install_absent() {
     pip install --quiet -r "$state/absent.txt"
 }
 
-make_vision_msgs() { "$venv/bin/python" "$root/tools/build_vision_msgs.py" --force; }
+make_vision_msgs() { "$venv/bin/python" "$root/tools/build_vision_msgs.py"; }
 
 make_package() { "$venv/bin/python" "$root/tools/link_package.py"; }
 

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -44,28 +44,27 @@ PREFIX = Path(sys.prefix)
 SITE_PACKAGES = Path(sysconfig.get_path("platlib"))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Build and install unless ``import vision_msgs`` works already; the exit code is 0 when it works at the end."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--force", action="store_true", help="build even where it can be imported")
-    force = parser.parse_args(arguments).force
-    if not force and is_importable():
-        print("vision_msgs: there already")
+def main() -> int:
+    """Build and install, unless a vision_msgs from elsewhere works; the exit code is 0 when one works at the end."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    if is_importable() and not is_ours():
+        print(f"{PACKAGE}: there already")
         return 0
-    with tempfile.TemporaryDirectory(prefix="vision_msgs-", dir=PREFIX) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{PACKAGE}-", dir=PREFIX) as folder:
         build = Path(folder)
         try:
             generate(build)
-            compile_library(build)
+            compile_sources(build)
+            link_library(build)
         except subprocess.CalledProcessError as error:
-            print(f"vision_msgs: {' '.join(error.cmd[:1])} failed: {error.stderr.strip()[-2000:]}", file=sys.stderr)
+            print(f"{PACKAGE}: {error.cmd[0]} failed: {error.stderr.strip()[-2000:]}", file=sys.stderr)
             return 1
         except FileNotFoundError as error:
-            print(f"vision_msgs: {error.filename} is missing; install gcc and g++", file=sys.stderr)
+            print(f"{PACKAGE}: {error.filename} is missing; install gcc and g++", file=sys.stderr)
             return 1
         install(build)
     if not is_importable():
-        print("vision_msgs: was built but cannot be imported", file=sys.stderr)
+        print(f"{PACKAGE}: was built but cannot be imported", file=sys.stderr)
         return 1
     return 0
 
@@ -79,6 +78,11 @@ def is_importable() -> bool:
     return subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
 
 
+def is_ours() -> bool:
+    """Whether this program put vision_msgs here; only it makes links of the libraries."""
+    return (PREFIX / "lib" / f"lib{PACKAGE}__{TYPE_SUPPORTS[0]}.so").is_symlink()
+
+
 def generate(build: Path) -> None:
     """Write IDL files, type hashes, C, C++ and Python for every message into ``build``/vision_msgs."""
     from rosidl_adapter.msg import convert_msg_to_idl
@@ -90,12 +94,8 @@ def generate(build: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):  # It names every file it reads and writes.
         for message in messages:
             convert_msg_to_idl(package, PACKAGE, message, package / "msg")
-    share = PREFIX / "share"
-    generate_type_hash(
-        write_arguments(
-            build, "rosidl_generator_type_description", include_paths=[f"{d}:{share / d}" for d in DEPENDENCIES]
-        )
-    )
+    include_paths = [f"{name}:{PREFIX / 'share' / name}" for name in DEPENDENCIES]
+    generate_type_hash(write_arguments(build, "rosidl_generator_type_description", include_paths=include_paths))
     with ProcessPoolExecutor() as pool:
         steps = (generate_c, generate_python, generate_fastrtps, generate_introspection)
         for result in [pool.submit(step, build) for step in steps]:
@@ -145,7 +145,7 @@ def generate_introspection(build: Path) -> None:
 
 
 def write_arguments(build: Path, generator: str, **more: object) -> str:
-    """Write the JSON file a rosidl generator reads its arguments from, as its CMake functions do, and return its path."""
+    """Write what a rosidl generator reads its arguments from, as its CMake functions do, and return the file's path."""
     package = build / PACKAGE
     share = PREFIX / "share"
     arguments = {
@@ -170,20 +170,14 @@ def expand_visibility(generator: str, folder: Path) -> None:
     (folder / name).write_text(text)
 
 
-def compile_library(build: Path) -> None:
-    """Compile everything into the extension module that rclpy loads."""
+def compile_sources(build: Path) -> None:
+    """Compile everything into object files in ``build``."""
     import numpy
 
     package = build / PACKAGE
     headers = PREFIX / "include"
-    folders = [
-        build,
-        sysconfig.get_path("include"),
-        numpy.get_include(),
-        headers,
-        *(p for p in headers.iterdir() if p.is_dir()),
-    ]
-    flags = ["-c", "-O1", "-fPIC", "-w", *(f"-I{folder}" for folder in folders)]
+    includes = [build, Path(sysconfig.get_path("include")), Path(numpy.get_include()), headers, *headers.glob("*/")]
+    flags = ["-c", "-O1", "-fPIC", "-w", *(f"-I{folder}" for folder in includes)]
     # One translation unit a language, because the shared headers are most of the work. The descriptions define the
     # same static names in every file, so they stay apart.
     descriptions = sorted(package.glob("**/*__description.c"))
@@ -196,28 +190,29 @@ def compile_library(build: Path) -> None:
     commands = (["g++", "all_cpp.cpp", *flags], ["gcc", "all_c.c", *flags], ["gcc", *map(str, descriptions), *flags])
     for job in [start(command, build) for command in commands]:
         finish(job)
+
+
+def link_library(build: Path) -> None:
+    """Link the object files into the extension module that rclpy loads."""
     kinds = ("rosidl_generator_c", "rosidl_generator_py", *TYPE_SUPPORTS)
-    libraries = [f"{name}__{kind}" for name in DEPENDENCIES for kind in kinds] + list(LIBRARIES)
-    relative = os.path.relpath(PREFIX / "lib", SITE_PACKAGES / PACKAGE)
-    finish(
-        start(
-            ["g++", "-shared", "-o", str(package / LIBRARY), *map(str, sorted(build.glob("*.o")))]
-            + [
-                f"-L{PREFIX / 'lib'}",
-                *(f"-l{name}" for name in libraries),
-                f"-Wl,-rpath,$ORIGIN/{relative}",
-                "-Wl,--as-needed",
-            ],
-            build,
-        )
-    )
+    libraries = [*(f"{name}__{kind}" for name in DEPENDENCIES for kind in kinds), *LIBRARIES]
+    command = ["g++", "-shared", "-o", str(build / PACKAGE / LIBRARY), *map(str, sorted(build.glob("*.o")))]
+    command += [f"-L{PREFIX / 'lib'}", "-Wl,--as-needed", *(f"-l{name}" for name in libraries)]
+    command += [f"-Wl,-rpath,$ORIGIN/{os.path.relpath(PREFIX / 'lib', SITE_PACKAGES / PACKAGE)}"]
+    finish(start(command, build))
 
 
 def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start a compiler in ``folder``."""
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
 def finish(job: subprocess.Popen[str]) -> None:
+    """Wait for a compiler.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; the error carries what it printed.
+    """
     _, errors = job.communicate()
     if job.returncode:
         raise subprocess.CalledProcessError(job.returncode, job.args, stderr=errors)
@@ -255,6 +250,7 @@ def install(build: Path) -> None:
 
 
 def copy(files: Iterable[Path], folder: Path) -> None:
+    """Copy ``files`` into ``folder``, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in files:
         shutil.copy(path, folder)

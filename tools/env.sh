@@ -3,47 +3,62 @@
 # shellcheck shell=bash
 #
 # Activates the environment that tools/bootstrap.sh made. Source it, from bash or zsh: . tools/env.sh
-# docs/environment.md explains the variables. None that is set already is changed.
+# docs/environment.md explains the variables. A value that you have set stays.
 
 if [ -n "${ZSH_VERSION:-}" ]; then
   # shellcheck disable=SC2296
-  _pp_file=${(%):-%x}
+  _pp_root=${(%):-%x}
 else
-  _pp_file=${BASH_SOURCE[0]}
+  _pp_root=${BASH_SOURCE[0]}
 fi
-_pp_root=$(cd "$(dirname "$_pp_file")/.." && pwd -P)
-case ${PP_ROS_DISTRO:-jazzy} in
-  jazzy) _pp_venv=$_pp_root/.venv ;;
-  *) _pp_venv=$_pp_root/.venv-$PP_ROS_DISTRO ;;
-esac
+_pp_root=$(cd "$(dirname "$_pp_root")/.." && pwd -P)
+_pp_venv=$_pp_root/.venv
+if [ "${PP_ROS_DISTRO:-jazzy}" = kilted ]; then _pp_venv=$_pp_root/.venv-kilted; fi
 
-if [ ! -f "$_pp_venv/.people_perception/package" ]; then
-  echo "people_perception: no environment in $_pp_venv; make it with $_pp_root/tools/bootstrap.sh" >&2
-  unset _pp_file _pp_root _pp_venv
+# Leaves in _pp_others the prefixes that are none of our environments, and in _pp_foreign the last that is a ROS 2.
+_pp_others='' _pp_foreign=''
+_pp_rest=${AMENT_PREFIX_PATH:+$AMENT_PREFIX_PATH:}
+while [ -n "$_pp_rest" ]; do
+  _pp_prefix=${_pp_rest%%:*}
+  _pp_rest=${_pp_rest#*:}
+  if [ -d "$_pp_prefix/.people_perception" ]; then continue; fi
+  _pp_others=$_pp_others:$_pp_prefix
+  if [ -f "$_pp_prefix/share/ament_index/resource_index/packages/rclpy" ]; then _pp_foreign=$_pp_prefix; fi
+done
+
+_pp_mode='' _pp_distro=''
+if [ -f "$_pp_venv/.people_perception/package" ]; then
+  read -r _pp_mode _pp_distro _pp_rest <"$_pp_venv/.people_perception/environment"
+fi
+case "$_pp_mode:${_pp_foreign:+foreign}" in
+  wheels: | sourced:foreign) _pp_problem="" ;;
+  sourced:) _pp_problem="made on ROS 2 $_pp_distro, which is not sourced: source /opt/ros/$_pp_distro/setup.bash first" ;;
+  wheels:foreign) _pp_problem="made with its own ROS 2, but $_pp_foreign is sourced: run $_pp_root/tools/bootstrap.sh" ;;
+  *) _pp_problem="there is no environment yet: run $_pp_root/tools/bootstrap.sh" ;;
+esac
+if [ -n "$_pp_problem" ]; then
+  echo "people_perception: $_pp_venv: $_pp_problem" >&2
+  unset _pp_root _pp_venv _pp_others _pp_foreign _pp_rest _pp_prefix _pp_mode _pp_distro _pp_problem
   return 1
 fi
 
+# shellcheck disable=SC1091
 . "$_pp_venv/bin/activate"
-read -r _pp_mode _pp_distro _pp_rest <"$_pp_venv/.people_perception/environment"
-
-# Set by a Python with ROS wheels for its children, which then do not look for their own libraries. A shell that
-# inherited it must not pass it on.
+export AMENT_PREFIX_PATH="$_pp_venv$_pp_others"
+# A Python with ROS wheels sets it for its children, which then do not look for their own libraries.
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE
-
-case ":${AMENT_PREFIX_PATH:-}:" in
-  *":$_pp_venv:"*) ;;
-  *) export AMENT_PREFIX_PATH="$_pp_venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}" ;;
-esac
-if [ "$_pp_mode" = wheels ]; then
-  export ROS_DISTRO="$_pp_distro" ROS_VERSION=2 ROS_PYTHON_VERSION=3
-fi
+if [ "$_pp_mode" = wheels ]; then export ROS_DISTRO="$_pp_distro" ROS_VERSION=2 ROS_PYTHON_VERSION=3; fi
 
 export RMW_IMPLEMENTATION="${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}"
-# Images of a megabyte and more do not fit the default shared-memory segment of Fast DDS.
+# A camera image does not fit the shared memory that Fast DDS reserves by default.
+if [ "${ROS_DISTRO:-}" = humble ]; then
+  # Its Fast DDS does not know the variable below.
+  export FASTRTPS_DEFAULT_PROFILES_FILE="${FASTRTPS_DEFAULT_PROFILES_FILE:-$_pp_root/tools/fastdds_large_images.xml}"
+fi
 export FASTDDS_BUILTIN_TRANSPORTS="${FASTDDS_BUILTIN_TRANSPORTS:-LARGE_DATA}"
-# Keeps the memory of a frame for the next one, instead of giving it back and faulting it in again. Read by the C
-# library when a process starts, so no program can set it for itself.
+# A process keeps the memory of one frame for the next instead of giving it back. The C library reads them when a
+# process starts, so no program can set them for itself.
 export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-536870912}"
 export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-1073741824}"
 
-unset _pp_file _pp_root _pp_venv _pp_mode _pp_distro _pp_rest
+unset _pp_root _pp_venv _pp_others _pp_foreign _pp_rest _pp_prefix _pp_mode _pp_distro _pp_problem
