@@ -194,7 +194,9 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
         raise PerceptionError(f"{path}: name is {data['name']!r}; it must be the file's name, {path.stem!r}")
     columns = data.get("class_columns", range(len(data["labels"])))
     if len(columns) != len(data["labels"]):
-        raise PerceptionError(f"{path}: class_columns: {len(columns)} for {len(data['labels'])} labels; expected one a label")
+        raise PerceptionError(
+            f"{path}: class_columns: {len(columns)} given; expected one for each of the {len(data['labels'])} labels"
+        )
     entry = data["input"]
     return ModelSpec(
         name=data["name"],
