@@ -11,19 +11,21 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-ENVIRONMENT = {
-    "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA",
-    "MALLOC_MMAP_THRESHOLD_": "536870912",
-    "MALLOC_TRIM_THRESHOLD_": "1073741824",
-}
-"""Variables and values; one that the user has set is left alone."""
+from people_perception.share import share_folder
+
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "536870912", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+"""Keeps the memory of one image for the next."""
+
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+"""What Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted) read the name of an XML profile from."""
 
 
 def missing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The settings that are absent; an XML profile of the user's own replaces the choice of transports."""
-    absent = {name: value for name, value in ENVIRONMENT.items() if name not in environment}
-    if "FASTRTPS_DEFAULT_PROFILES_FILE" in environment or "FASTDDS_DEFAULT_PROFILES_FILE" in environment:
-        absent.pop("FASTDDS_BUILTIN_TRANSPORTS", None)
+    """The settings that are absent, by variable; transports that the user has chosen in any way are left alone."""
+    absent = {name: value for name, value in MALLOC.items() if name not in environment}
+    if not any(environment.get(name) for name in (*PROFILES, "FASTDDS_BUILTIN_TRANSPORTS")):
+        profile = str(share_folder("config") / "fastdds_large_images.xml")
+        absent.update(dict.fromkeys(PROFILES, profile))
     return absent
 
 

@@ -50,12 +50,11 @@ unset _ROS_WHEELS_BOOTSTRAP_COMPLETE
 if [ "$_pp_mode" = wheels ]; then export ROS_DISTRO="$_pp_distro" ROS_VERSION=2 ROS_PYTHON_VERSION=3; fi
 
 export RMW_IMPLEMENTATION="${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}"
-# A camera image does not fit the shared memory that Fast DDS reserves by default.
-if [ "${ROS_DISTRO:-}" = humble ]; then
-  # Its Fast DDS does not know the variable below.
-  export FASTRTPS_DEFAULT_PROFILES_FILE="${FASTRTPS_DEFAULT_PROFILES_FILE:-$_pp_root/tools/fastdds_large_images.xml}"
+# A camera image does not fit the shared memory that Fast DDS reserves by default. Fast DDS 2 and 3 read one name each.
+if [ -z "${FASTDDS_BUILTIN_TRANSPORTS:-}${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then
+  export FASTRTPS_DEFAULT_PROFILES_FILE="$_pp_root/config/fastdds_large_images.xml"
+  export FASTDDS_DEFAULT_PROFILES_FILE="$FASTRTPS_DEFAULT_PROFILES_FILE"
 fi
-export FASTDDS_BUILTIN_TRANSPORTS="${FASTDDS_BUILTIN_TRANSPORTS:-LARGE_DATA}"
 # A process keeps the memory of one frame for the next instead of giving it back. The C library reads them when a
 # process starts, so no program can set them for itself.
 export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-536870912}"
