@@ -214,12 +214,14 @@ class _Download:
                 return response
             response.close()
             here = urljoin(here, response.headers.get("Location", ""))
-            check_address(here)
-            self._check_host(urlsplit(here).hostname or "")
+            self._check_redirect(here)
         raise UnavailableError(f"more than {_REDIRECTS} redirects")
 
-    def _check_host(self, host: str) -> None:
-        own = urlsplit(self.url).hostname
+    def _check_redirect(self, target: str) -> None:
+        check_address(target)
+        if self.url.startswith("https:") and not target.startswith("https:"):
+            raise UnavailableError("http: a redirect from https must stay on https")
+        host, own = urlsplit(target).hostname or "", urlsplit(self.url).hostname
         allowed = (host == x or (x.startswith(".") and host.endswith(x)) for x in (own, *self.policy.hosts) if x)
         if not any(allowed):
             raise UnavailableError(f"redirects to {host}, which is not allowed")
@@ -282,7 +284,7 @@ def _state(part: Path) -> Path:
 
 def _shown(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

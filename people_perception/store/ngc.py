@@ -8,9 +8,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from urllib.parse import quote
 
 from people_perception.catalogue import ModelSpec, Weights
@@ -62,6 +63,7 @@ class NgcVersion:
         self._model, self._version = weights.source["ngc"], weights.source["version"]
         self._files: dict[str, Pin] = {weights.file: {}, **weights.source.get("files", {})}
         self._folder = model_dir() / spec.folder
+        self._stop = Event()
         self._origin = FileRecord(0, "", "ngc", f"{self._model}/{self._version}")
 
     def fetch(self) -> list[Fetched]:
@@ -78,7 +80,11 @@ class NgcVersion:
             if self._options.force or not is_right(self._folder / name, pin, records.get(name))
         ]
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            staged = dict(zip(wanted, pool.map(self._stage, wanted), strict=True))
+            try:
+                staged = dict(zip(wanted, pool.map(self._stage, wanted), strict=True))
+            except BaseException:  # Ctrl-C too: the pool would wait until every download is complete
+                self._stop.set()
+                raise
         failed = staged.get(self._network)
         if isinstance(failed, UnavailableError):
             staged = self._stage_archive(wanted, failed)
@@ -133,6 +139,9 @@ class NgcVersion:
         return staged
 
     def _download(self, urls: list[str], part: Path, name: str, policy: Policy) -> None:
-        label = f"{self._spec.folder}/{name}"
-        token = os.environ.get("NGC_API_KEY") or None
-        download(urls, part, policy, token, lambda have, total: self._options.report(label, have, total))
+        def report(have: int, total: int | None) -> None:
+            if self._stop.is_set():
+                raise CancelledError
+            self._options.report(f"{self._spec.folder}/{name}", have, total)
+
+        download(urls, part, policy, os.environ.get("NGC_API_KEY") or None, report)
