@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 from people_perception.errors import PerceptionError
 from people_perception.preprocess import BufferPool, Frame, InfraredScaler
 from people_perception.ros.diagnostics import Window
-from people_perception.ros.image import compressed_to_array, image_from_message
+from people_perception.ros.image import image_from_compressed, image_from_message
 from people_perception.ros.qos import overridable, qos
 
 
@@ -142,7 +142,7 @@ class CameraFeed:
 
     def convert(self, message: Any, stamp: float) -> Frame:
         """A message as a `Frame`; see `Shot.frame`."""
-        image = compressed_to_array(message) if self.compressed else image_from_message(message)
+        image = image_from_compressed(message) if self.compressed else image_from_message(message)
         return Frame(self._scaler(image, stamp), self._pool)
 
     def malformed(self, error: str) -> None:

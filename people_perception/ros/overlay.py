@@ -21,7 +21,7 @@ from vision_msgs.msg import Detection2DArray
 from people_perception.draw import draw_detections, draw_mask, to_colour
 from people_perception.errors import PerceptionError
 from people_perception.ros.diagnostics import OK, WARN, Window, status
-from people_perception.ros.image import compressed_to_array, image_from_message
+from people_perception.ros.image import image_from_compressed, image_from_message
 from people_perception.ros.matching import StampMatcher
 from people_perception.ros.messages import detections_from_message, image_message
 from people_perception.ros.parameters import OVERLAY, checked_changes, declare
@@ -179,7 +179,7 @@ class OverlayNode(LifecycleNode):
 
     def _draw(self, message: Any, results: dict[str, Any]) -> NDArray:
         compressed = self.values["image_transport"] == "compressed"
-        picture = to_colour(compressed_to_array(message) if compressed else image_from_message(message))
+        picture = to_colour(image_from_compressed(message) if compressed else image_from_message(message))
         opacity, show_labels = self.values["mask_opacity"], self.values["show_labels"]
         if "segmentation/mask" in results:
             draw_mask(picture, image_from_message(results["segmentation/mask"]), opacity)
