@@ -1,0 +1,64 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``evaluate``: how good a model is on annotated images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from people_perception.cli import Subparsers, add_command
+from people_perception.cli.options import add_model_arguments, model_from
+from people_perception.cli.output import note, print_json, table
+from people_perception.cli.progress import progress
+
+EXAMPLE = """people_perception evaluate --annotations instances.json --images photos --model peoplenet --output errors
+people_perception evaluate --annotations instances.json --images photos --model peoplesemsegnet --json"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = add_command(subparsers, "evaluate", "Measure a model on annotated images.", run, EXAMPLE)
+    parser.add_argument("--format", choices=("coco",), default="coco", help="of the annotations")
+    parser.add_argument(
+        "--annotations", required=True, type=Path, metavar="FILE", help="COCO JSON with the model's labels"
+    )
+    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="the folder of the annotated images")
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="write the worst frames here, with a page that shows them"
+    )
+    parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print."""
+    from people_perception.evaluation.coco import CocoDataset
+    from people_perception.evaluation.gallery import Gallery
+    from people_perception.evaluation.runner import evaluate
+
+    model = model_from(args)
+    note(f"{model.spec.title} on {model.device}: {model.selection.reason}")
+    dataset = CocoDataset(args.annotations, args.images, model.spec.labels)
+    if dataset.absent:
+        note(
+            f"{dataset.absent} annotated images are not in {args.images}; the other {len(dataset.images)} are evaluated"
+        )
+    gallery = Gallery(args.output) if args.output else None
+    with progress(len(dataset.images), "evaluate") as bar:
+        report = evaluate(model, dataset, gallery, bar.update)
+    model.close()
+    figures = {name: _text(value) for name, value in report.items() if not isinstance(value, dict)}
+    if gallery is not None:
+        note(f"the worst frames: {gallery.write(f'{model.spec.title} on {args.annotations.name}', figures)}")
+    if args.json:
+        print_json({"model": model.spec.name, "device": model.device, **report})
+    else:
+        print(table(("figure", "value"), figures.items()))
+    return 0
+
+
+def _text(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
