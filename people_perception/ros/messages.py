@@ -124,7 +124,7 @@ def image_message(array: NDArray, encoding: str, header: Header) -> Image:
         step=array.nbytes // max(height, 1),
     )
     # Into the array that the message has: its setter would look at every byte of whatever is not an array("B").
-    message.data.frombytes(np.ascontiguousarray(array))
+    message.data.frombytes(np.ascontiguousarray(array).view(np.uint8))
     return message
 
 
