@@ -41,7 +41,7 @@ class _Encoding(NamedTuple):
     chroma_below: bool = False  # so do two rows, and chroma follows in half as many rows of the same step
 
 
-# ROS names a Bayer mosaic by its first pixels, OpenCV by those of the second row and column: bayer_rggb8 is OpenCV's BG.
+# ROS names a Bayer mosaic by its first pixels, OpenCV by those one row and column on: bayer_rggb8 is OpenCV's BG.
 _BAYER = {
     "bayer_rggb8": cv2.COLOR_BayerBG2BGR,
     "bayer_bggr8": cv2.COLOR_BayerRG2BGR,
