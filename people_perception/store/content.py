@@ -133,7 +133,7 @@ def _check_etlt(spec: ModelSpec, path: Path, name: str) -> None:
     text = tensor.decode("utf-8", "replace")
     if text and not _listed(text, spec.input.names):
         raise PerceptionError(
-            f"{name}: its input is {text!r}, {spec.title}'s is {_list(spec.input.names)}; is it this model?"
+            f"{name}: its input is {text!r}; {spec.title} has {_list(spec.input.names)}; is it that?"
         )
 
 

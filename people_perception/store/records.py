@@ -108,4 +108,4 @@ def file_sha256(path: Path) -> str:
 
 
 def _compact(entry: FileRecord) -> dict[str, object]:
-    return {key: value for key, value in asdict(entry).items() if value not in ("", None)}
+    return {key: value for key, value in asdict(entry).items() if value or key not in ("variant", "int8_cache")}

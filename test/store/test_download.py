@@ -13,12 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Certificate, Fault, Site
+from model_server import QUICK, Certificate, Fault, Site
 
 from people_perception.errors import PerceptionError
-from people_perception.store.download import Policy, UnavailableError, UnreachableError, download
+from people_perception.store.download import UnavailableError, UnreachableError, download
 
-QUICK = Policy(limit=1 << 24, attempts=4, pause=0.01, timeout=1.0)
 CONTENT = os.urandom(1 << 20)
 
 

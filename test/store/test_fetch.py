@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, Fault, Site, network
+from model_server import QUICK, Fault, Site, network
 
 from people_perception.catalogue import ModelSpec, get_spec
 from people_perception.errors import PerceptionError

@@ -1,0 +1,145 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Archives that try to write where they should not, or too much."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from people_perception.errors import PerceptionError
+from people_perception.store.archives import is_archive, unpack
+
+
+def make_zip(path: Path, members: dict[str, bytes], link: str = "") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        if link:
+            info = zipfile.ZipInfo(link)
+            info.external_attr = 0o120777 << 16
+            archive.writestr(info, "/etc/passwd")
+    return path
+
+
+def make_tar(path: Path, members: dict[str, bytes], *extra: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for info in extra:
+            archive.addfile(info)
+    return path
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+MEMBERS = {"a.onnx": b"network", "sub/b.txt": b"labels" * 1000}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(("make", "name"), [(make_zip, "a.zip"), (make_tar, "a.tar.gz")])
+def test_regular_files_come_out(tmp_path: Path, folder: Path, make, name: str) -> None:
+    files = unpack(make(tmp_path / name, MEMBERS), folder)
+    assert {str(path.relative_to(folder)): path.read_bytes() for path in files} == MEMBERS
+
+
+def test_a_folder_entry_is_no_file(tmp_path: Path, folder: Path) -> None:
+    archive = make_tar(tmp_path / "a.tar.gz", {"sub/a": b"1"}, special("sub", tarfile.DIRTYPE))
+    assert unpack(archive, folder) == [folder / "sub" / "a"]
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "a\\..\\outside", ".", ".."])
+@pytest.mark.parametrize(("make", "file"), [(make_zip, "a.zip"), (make_tar, "a.tar.gz")])
+def test_a_path_outside_is_refused(tmp_path: Path, folder: Path, make, file: str, name: str) -> None:
+    with pytest.raises(PerceptionError, match=f"{file}: the path .* leads outside; refused"):
+        unpack(make(tmp_path / file, {name: b"x"}), folder)
+    assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [(tarfile.SYMTYPE, "/etc"), (tarfile.LNKTYPE, "a"), (tarfile.CHRTYPE, ""), (tarfile.FIFOTYPE, "")],
+)
+def test_a_tar_with_a_link_or_device_is_refused(tmp_path: Path, folder: Path, kind: bytes, target: str) -> None:
+    archive = make_tar(tmp_path / "a.tar.gz", {"a": b"1"}, special("b", kind, target))
+    with pytest.raises(PerceptionError, match="'b' is a link or a device; refused"):
+        unpack(archive, folder)
+    assert not os.path.lexists(folder / "b")
+
+
+def test_a_zip_with_a_link_is_refused(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(PerceptionError, match="'b' is a link or a device; refused"):
+        unpack(make_zip(tmp_path / "a.zip", {"a": b"1"}, link="b"), folder)
+    assert not os.path.lexists(folder / "b")
+
+
+def test_a_path_twice_is_refused(tmp_path: Path, folder: Path) -> None:
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as tar:
+        for content in (b"1", b"2"):
+            info = tarfile.TarInfo("a")
+            info.size = 1
+            tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(PerceptionError, match="two members share the path"):
+        unpack(archive, folder)
+
+
+@pytest.mark.parametrize(("make", "name"), [(make_zip, "a.zip"), (make_tar, "a.tar.gz")])
+def test_a_bomb_stops_at_the_limit(tmp_path: Path, folder: Path, make, name: str) -> None:
+    archive = make(tmp_path / name, {"bomb": bytes(30 << 20)})
+    assert archive.stat().st_size < 1 << 20
+    with pytest.raises(PerceptionError, match="unpacks to more than 4194304 bytes"):
+        unpack(archive, folder, limit=4 << 20)
+    assert sum(path.stat().st_size for path in folder.rglob("*")) <= 4 << 20
+
+
+def test_too_many_members(tmp_path: Path, folder: Path) -> None:
+    archive = make_zip(tmp_path / "a.zip", {f"{i}": b"" for i in range(10_001)})
+    with pytest.raises(PerceptionError, match="more than 10000 members"):
+        unpack(archive, folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK but no archive", os.urandom(5000), b"\x1f\x8b\x08 but no gzip"])
+def test_no_archive_at_all(tmp_path: Path, folder: Path, content: bytes) -> None:
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(content)
+    with pytest.raises(PerceptionError, match="a.zip: (damaged|cannot unpack)"):
+        unpack(archive, folder)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "damage"),
+    [(make_zip, "a.zip", "cut"), (make_tar, "a.tar.gz", "cut"), (make_zip, "a.zip", "flip")],
+)
+def test_a_damaged_archive(tmp_path: Path, folder: Path, make, name: str, damage: str) -> None:
+    archive = make(tmp_path / name, {"a": os.urandom(100_000)})
+    content = bytearray(archive.read_bytes())
+    if damage == "cut":
+        del content[50_000:]
+    else:
+        content[50_000:50_100] = bytes(100)
+    archive.write_bytes(content)
+    with pytest.raises(PerceptionError, match=f"{name}: (damaged|cannot unpack)"):
+        unpack(archive, folder)
+
+
+def test_names_of_archives() -> None:
+    assert all(is_archive(Path(name)) for name in ("a.ZIP", "a.tgz", "a.tar.xz"))
+    assert not is_archive(Path("a.onnx"))
