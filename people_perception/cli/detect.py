@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXAMPLE = """people_perception detect photos/*.jpg --model open_person --json
 people_perception detect photos --model peoplenet --option confidence_threshold.person=0.6 --output found"""
 
+JSON_THRESHOLD = 0.05
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Declare the command."""
@@ -33,12 +35,19 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_model_arguments(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="write annotated pictures and masks here")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line and image")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help=f"one JSON object a line and image; boxes from a score of {JSON_THRESHOLD} on unless --option sets "
+        "confidence_threshold",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Every readable image, then an error if there were others."""
     from people_perception.images import find_images, read_image
+    from people_perception.results import Detections
+    from people_perception.thresholds import above
 
     paths = find_images(args.images)
     model = model_from(args)
@@ -47,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
         args.output.mkdir(parents=True, exist_ok=True)
     elif model.spec.task != "detection":
         note(f"{model.spec.name} makes masks; --output DIR keeps them")
+    threshold = model.options.get("confidence_threshold", JSON_THRESHOLD)
+    # A program ranks by score or sets a threshold of its own; pictures show what the model itself would report.
+    set_by_user = any(text.startswith("confidence_threshold") for text in args.option)
+    if args.json and model.spec.task == "detection" and not set_by_user:
+        numbers = threshold.values() if isinstance(threshold, dict) else [threshold]
+        model.configure(confidence_threshold=min(JSON_THRESHOLD, *numbers))
     rows: list[tuple[str, ...]] = []
     failures = []
     names = _output_names(paths)
@@ -58,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
                 failures.append(str(error))
             else:
                 result = model(image)
-                mask = _write(args.output, name, image, result) if args.output else None
+                shown = above(result, threshold) if isinstance(result, Detections) else result
+                mask = _write(args.output, name, image, shown) if args.output else None
                 if args.json:
                     with bar.external_write_mode():
                         print_json(json_line(path, image, result, mask))

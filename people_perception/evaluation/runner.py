@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from people_perception.decoders.scores import label_threshold
 from people_perception.errors import PerceptionError
 from people_perception.evaluation.coco import AnnotatedImage, CocoDataset, result_rows
 from people_perception.evaluation.gallery import Gallery
 from people_perception.evaluation.metrics import Counts, class_iou, confusion, count, match
 from people_perception.images import read_image
 from people_perception.model import Perceiver
-from people_perception.options import Value
 from people_perception.preprocess import Frame
 from people_perception.results import Detections, Instances, Result, Segmentation
+from people_perception.thresholds import above, lowest_threshold
 
 Report = dict[str, Any]
 
@@ -116,32 +115,18 @@ def _pixels(
 def _at_both_thresholds(model: Perceiver, frame: Frame) -> tuple[Result, Result, float]:
     """What a model sees at the lowest threshold and at its own, and how long its own took.
 
-    One run is enough where a threshold only drops boxes at the end. So it does in all decoders: a cluster's confidence
-    is compared after clustering, and in greedy suppression a box never depends on a worse one. A network that runs on
-    every box that a detector found costs more at a low threshold, so it runs twice.
+    One run gives both, because a threshold only drops boxes at the end. But a network that runs on the crop of every
+    box is slower at a low threshold, so its own time needs a run of its own.
     """
     operating = model.options["confidence_threshold"]
-    lowest = next(o.minimum for o in model.declared_options if o.name == "confidence_threshold")
-    seconds = 0.0
-    kept: Result | None = None
-    if model.spec.detector is not None:
-        kept, seconds = _timed(model, frame)
-    model.configure(confidence_threshold=lowest)
+    own = _timed(model, frame) if model.spec.detector is not None else None
+    model.configure(confidence_threshold=lowest_threshold(model.declared_options))
     try:
-        everything, low_seconds = _timed(model, frame)
+        everything, seconds = _timed(model, frame)
     finally:
         model.configure(confidence_threshold=operating)
-    if kept is None:
-        kept, seconds = above(everything, operating), low_seconds
-    return everything, kept, seconds
-
-
-def above(result: Result, threshold: Value) -> Result:
-    """The detections or instances at or above a confidence threshold: a number, or one per label."""
-    found = _detections(result)
-    limits = np.array([label_threshold(threshold, label) for label in found.labels], np.float32)
-    keep = found.scores >= limits[found.class_ids]
-    return Instances(found[keep], result.masks[keep]) if isinstance(result, Instances) else found[keep]
+    assert not isinstance(everything, Segmentation)
+    return (everything, *(own or (above(everything, operating), seconds)))
 
 
 def _timed(model: Perceiver, frame: Frame) -> tuple[Result, float]:
