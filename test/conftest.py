@@ -8,29 +8,28 @@ import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _reserve_domain() -> tuple[int, TextIO]:
-    """A ROS domain that no other test run on this machine uses, and the open file that reserves it."""
+def _reserve_domain() -> int:
+    """A ROS domain that no other test run on this machine uses, reserved until this process ends."""
     for domain in range(1, 101):  # The ports of higher domains may be taken by the system.
-        file = open(Path(tempfile.gettempdir()) / f"people_perception_test_domain_{domain}", "w")
+        path = Path(tempfile.gettempdir()) / f"people_perception_test_domain_{domain}"
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            file.close()
+            os.close(descriptor)
             continue
-        return domain, file
+        return domain
     raise RuntimeError("all ROS domains from 1 to 100 are reserved by other test runs")
 
 
 # Never the user's own domain, where a robot may listen. Set before anything imports rclpy.
-_domain, _reservation = _reserve_domain()
-os.environ["ROS_DOMAIN_ID"] = str(_domain)
+os.environ["ROS_DOMAIN_ID"] = str(_reserve_domain())
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ MODULES = {
     "pycocotools": "pycocotools",
     "pytest": "pytest",
     "pyyaml": "yaml",
+    "requests": "requests",
     "rosbags": "rosbags",
     "ruff": "ruff",
     "scikit-image": "skimage",
@@ -35,6 +36,7 @@ MODULES = {
     "tqdm": "tqdm",
     "types-jsonschema": "jsonschema-stubs",
     "types-pyyaml": "yaml-stubs",
+    "types-requests": "requests-stubs",
     "types-tqdm": "tqdm-stubs",
 }
 

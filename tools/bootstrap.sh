@@ -278,8 +278,10 @@ make_test() {
   if [ "$mode" = sourced ]; then
     install_absent "$requirements/test.txt"
   else
-    # Whole again where it was interrupted.
-    install_pinned --force-reinstall -r "$requirements/test.txt"
+    # No earlier mark: what an interrupted pip left may look installed.
+    local options=(--force-reinstall)
+    if $had_mark; then options=(); fi
+    install_pinned "${options[@]}" -r "$requirements/test.txt"
   fi
 }
 
@@ -295,6 +297,8 @@ if [ "$mode" = sourced ]; then titles[packages]="what this machine's Python lack
 begin=$EPOCHREALTIME
 if [ "${#debian_packages[@]}" -gt 0 ]; then need_debian_packages "${debian_packages[@]}"; fi
 for step in "${missing[@]}"; do
+  had_mark=false
+  if [ -f "$state/$step" ]; then had_mark=true; fi
   rm -f "$state/$step"
   run_step "${titles[$step]}" "make_$step"
   if [ "$step" != environment ]; then printf '%s\n' "${keys[$step]}" >"$state/$step"; fi
