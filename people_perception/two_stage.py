@@ -30,8 +30,8 @@ _PERSON = "person"
 class CropModel:
     """A mask network on the crop of every person that a detector finds. Offers what a `Model` does.
 
-    A mask network made for portraits is twice as good on crops as on the whole frame, and so gives a mask for each
-    person. Its time grows with the number of persons, up to the option ``max_people``.
+    The mask network is made for portraits: it expects one person that fills the picture. On crops it finds small people
+    too, and gives a mask for each. The time grows with the number of persons, up to the option ``max_people``.
 
     Args:
         selection: the mask network's.

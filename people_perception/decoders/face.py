@@ -39,6 +39,11 @@ class FaceDecoder(Decoder):
         Option("top_k", int, "Most faces in an image; the best ones are kept.", 1, 896),
     )
 
+    def network_size(self, outputs: Mapping[str, np.ndarray]) -> Size:
+        """(width, height) of the network's input; see `Decoder.network_size`."""
+        n = len(drop_batch(find_tensor(outputs, self.spec.outputs["boxes"]), 2, "boxes"))
+        return (_NETWORKS[n][0], _NETWORKS[n][0]) if n in _NETWORKS else self.spec.input.size
+
     def decode(self, outputs: Mapping[str, np.ndarray], image_size: Size) -> Detections:
         """See `Decoder.__call__`."""
         options, labels = self.options, self.spec.labels

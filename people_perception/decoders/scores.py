@@ -18,8 +18,8 @@ def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def label_threshold(threshold: Value, label: str) -> float:
-    """What an option that takes a number or {label: number} says of one label; 0 where it says nothing."""
-    return float(threshold.get(label, 0.0)) if isinstance(threshold, dict) else float(threshold)
+    """What an option that takes a number or {label: number} says of one label."""
+    return float(threshold[label]) if isinstance(threshold, dict) else float(threshold)
 
 
 def to_detections(

