@@ -98,7 +98,7 @@ def _engine_for(path: Path, engine: str) -> tuple[str | None, str]:
     if engine not in ("auto", *able):
         return None, f"a {path.suffix} file does not run in {engine}; it runs in {' or '.join(able)}"
     if "tensorrt" in able and engine in ("auto", "tensorrt"):
-        from people_perception.engines.tensorrt import tensorrt_problem
+        from people_perception.engines.tensorrt_installation import tensorrt_problem
 
         problem = tensorrt_problem()
         if problem is None:

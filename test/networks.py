@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small networks with the real tensor names and shapes, whose answers a test can foresee.
 
-- detectnet: coverage of class c is the mean of colour channel c of a cell, so a red square is a person, a green one a bag
-  and a blue one a face; each cell votes for a box of 80x80 network pixels around its centre.
+- detectnet: coverage of class c is the mean of colour channel c of a cell, so a red square is a person, a green one a
+  bag and a blue one a face; each cell votes for a box of 160x160 network pixels around its centre.
 - semantic: person where the image is bright.
 - mask_rcnn: one person in the left half of the input with a full mask.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-HALF_BOX = 40.0
+HALF_BOX = 80.0
 
 
 def detectnet(path: Path, classes: int = 3, size: tuple[int, int] = (960, 544)) -> Path:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,9 +67,11 @@ class PerceptionNode(LifecycleNode):
             self.values.update(declare(self, PERCEPTION))
             self._load()
         except (PerceptionError, ValueError, ParameterException) as error:
-            self._free()
-            self._fault = f"configure failed: {error}"
-            self.get_logger().error(self._fault)
+            self._fail(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # a runtime's own; rclpy would swallow it and leave a node that says nothing
+            self._fail(f"{type(error).__name__}: {error}")
+            self.get_logger().error(traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
         self._fault = ""
         self._state = "inactive"
@@ -110,6 +113,11 @@ class PerceptionNode(LifecycleNode):
     def close(self) -> None:
         """Free everything, whatever the state; for the end of the process."""
         self._free()
+
+    def _fail(self, why: str) -> None:
+        self._free()
+        self._fault = f"configure failed: {why}"
+        self.get_logger().error(self._fault)
 
     # -- models ------------------------------------------------------------------------------------------------------
 

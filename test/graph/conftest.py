@@ -106,7 +106,9 @@ class Graph:
         while time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.02)
 
-    def send_until(self, camera: Any, make: Callable[[], Any], condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+    def send_until(
+        self, camera: Any, make: Callable[[], Any], condition: Callable[[], Any], timeout: float = 20.0
+    ) -> Any:
         """Publish ``make()`` at 20 Hz until a condition holds, and return its value."""
         end = time.monotonic() + timeout
         due = 0.0

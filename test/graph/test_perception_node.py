@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,9 +55,9 @@ def test_detections_carry_the_stamp_the_frame_and_source_pixels(graph: Graph, re
     assert detection.header == message.header
     assert detection.bbox.center.position.x == pytest.approx(320, abs=6)
     assert detection.bbox.center.position.y == pytest.approx(180, abs=6)
-    # 80 network pixels of 960x544 on an image of 640x360
-    assert detection.bbox.size_x == pytest.approx(80 * 640 / 960, abs=1)
-    assert detection.bbox.size_y == pytest.approx(80 * 360 / 544, abs=1)
+    # 160 network pixels of 960x544 on an image of 640x360
+    assert detection.bbox.size_x == pytest.approx(160 * 640 / 960, abs=1)
+    assert detection.bbox.size_y == pytest.approx(160 * 360 / 544, abs=1)
 
 
 def test_an_empty_frame_publishes_an_empty_array(graph: Graph) -> None:
@@ -123,14 +124,14 @@ def test_a_threshold_changes_while_running_and_is_refused_out_of_range(graph: Gr
     assert set_parameters(graph, "/people/peoplenet", number(name, 1e6))[0][0] is False
     ok, reason = set_parameters(graph, "/people/peoplenet", number(name, -1))[0]
     assert not ok
-    assert "confidence_threshold.person" in reason and "from 0" in reason
+    assert name in reason and "-1" in reason
 
     assert set_parameters(graph, "/people/peoplenet", number(name, 100.0)) == [(True, "")]
     found.clear()
     message = graph.image(square(RED))
     camera.publish(message)
     graph.spin_until(lambda: any(m.header == message.header for m in found))
-    assert [m for m in found if m.header == message.header][0].detections == []
+    assert next(m for m in found if m.header == message.header).detections == []
 
     described = graph.call(
         DescribeParameters, "/people/peoplenet/describe_parameters", DescribeParameters.Request(names=[name])
@@ -190,8 +191,13 @@ def test_infrared_of_16_bit_finds_a_face(graph: Graph) -> None:
     warm[132:228, 272:368] = 7900
     for encoding in ("mono16", "16UC1"):
         faces.clear()
-        message = graph.send_until(camera, lambda e=encoding: graph.image(warm, e), lambda: faces and faces[-1])
-        assert "face" in labels(message)
+
+        def make(encoding: str = encoding) -> Image:
+            message = graph.image(warm, "mono16")
+            message.encoding = encoding
+            return message
+
+        assert "face" in labels(graph.send_until(camera, make, lambda: faces and faces[-1]))
 
 
 def test_compressed_images(graph: Graph) -> None:
@@ -212,7 +218,10 @@ def test_compressed_images(graph: Graph) -> None:
 def test_two_cameras_do_not_mix(graph: Graph) -> None:
     graph.start("peoplenet_node", namespace="/left")
     graph.start("peoplenet_node", namespace="/right")
-    left, right = graph.listen(Detection2DArray, "/left/detections"), graph.listen(Detection2DArray, "/right/detections")
+    left, right = (
+        graph.listen(Detection2DArray, "/left/detections"),
+        graph.listen(Detection2DArray, "/right/detections"),
+    )
     left_camera, right_camera = graph.camera("/left/image"), graph.camera("/right/image")
     end = time.monotonic() + 20
     while (len(left) < 10 or len(right) < 10) and time.monotonic() < end:
@@ -232,7 +241,7 @@ def test_nobody_listens_nothing_is_subscribed_and_work_resumes(graph: Graph) -> 
     assert camera.get_subscription_count() == 0
 
     def cpu_seconds() -> float:
-        fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
     graph.spin_for(1.0)
