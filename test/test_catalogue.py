@@ -124,7 +124,7 @@ def test_a_description_of_ones_own_joins_the_catalogue(own: Callable[..., Path])
     assert spec.labels == ("forklift",)
     assert (spec.input.size, spec.input.scale, spec.input.mean) == ((640, 384), (0.5, 0.5, 0.5), (1, 2, 3))
     assert spec.output_topic == "forklifts"
-    assert NVIDIA < set(load_catalogue())
+    assert set(load_catalogue()) > NVIDIA
 
 
 def test_ones_own_description_wins_over_the_packages(own: Callable[..., Path]) -> None:
