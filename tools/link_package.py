@@ -43,9 +43,14 @@ def main() -> None:
         write_executable(executables / name, *target.split(":"))
 
     share = PREFIX / "share" / PACKAGE
-    share.mkdir(parents=True, exist_ok=True)
+    if share.is_dir():
+        shutil.rmtree(share)
+    # File by file: "ros2 launch" looks for launch files below real folders only.
     for name in SHARED:
-        link(share / name, ROOT / name)
+        for source in [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).glob("*.*"):
+            destination = share / source.relative_to(ROOT)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            destination.symlink_to(source)
     index = PREFIX / "share" / "ament_index" / "resource_index" / "packages"
     index.mkdir(parents=True, exist_ok=True)
     link(index / PACKAGE, ROOT / "resource" / PACKAGE)

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from people_perception.doctor.findings import Finding, error, ok, warning
-from people_perception.ros.checks import check_connections, check_transports, full_name
+from people_perception.ros.checks import check_connections, check_transports, full_name, wait_for_discovery
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -84,9 +84,9 @@ def check_camera(node: Node, topic: str, seconds: float = 3.0) -> Iterator[Findi
 def _wait_for_publishers(node: Node, topic: str, seconds: float) -> list[Any]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        publishers = node.get_publishers_info_by_topic(topic)
-        if publishers:
-            return list(publishers)
+        if node.get_publishers_info_by_topic(topic):
+            wait_for_discovery(node)  # of their names, and of further ones
+            return list(node.get_publishers_info_by_topic(topic))
         time.sleep(0.05)
     return []
 

@@ -23,6 +23,7 @@ DISTRIBUTIONS = ("humble", "jazzy", "kilted")
 # RIHS01 of the interface files that the package is written for; the same on every distribution that has type hashes.
 DETECTION_HASH = "RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968"
 
+_UNNAMED = "_NODE_NAME_UNKNOWN_"  # what ROS says of an endpoint before its node's own announcement has come
 _TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
 _SOURCE = "source /opt/ros/DISTRO/setup.bash, or: tools/bootstrap.sh && . tools/env.sh"
 
@@ -113,21 +114,34 @@ def check_vision_msgs(share: Path | None = None) -> Finding:
         return ok(check, f"Detection2DArray is {found[:17]}…")
     return error(
         check,
-        f"Detection2DArray in {share} is {str(found)[:17]}… instead of {DETECTION_HASH[:17]}…: other nodes do not connect",
+        f"Detection2DArray in {share} is {str(found)[:17]}… instead of {DETECTION_HASH[:17]}…: nobody else can read it",
         "install vision_msgs 4.1: sudo apt install ros-$ROS_DISTRO-vision-msgs, without another one in the workspace",
     )
 
 
-def check_graph(node: Node, seconds: float = 1.5) -> Iterator[Finding]:
+def check_graph(node: Node) -> Iterator[Finding]:
     """Every publisher and subscription of image and detection topics can connect."""
     kinds = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "vision_msgs/msg/Detection2DArray")
-    time.sleep(seconds)  # discovery of what runs already
+    wait_for_discovery(node)
     connections = 0
     for topic, types in sorted(node.get_topic_names_and_types()):
         if any(kind in types for kind in kinds):
             connections += node.count_publishers(topic) * node.count_subscribers(topic)
             yield from check_connections(node, topic)
     yield ok("graph", f"{connections} connections of image and detection topics")
+
+
+def wait_for_discovery(node: Node, quiet: float = 1.0, limit: float = 5.0) -> None:
+    """Wait until the picture of the graph has not changed for ``quiet`` seconds, and every node in it has its name."""
+    seen: tuple[Any, Any] = (None, None)
+    begin = changed = time.monotonic()
+    while time.monotonic() - begin < limit:
+        now = (sorted(node.get_topic_names_and_types()), sorted(node.get_node_names_and_namespaces()))
+        if now != seen:
+            seen, changed = now, time.monotonic()
+        elif time.monotonic() - changed > quiet and not any(name == _UNNAMED for name, _ in now[1]):
+            return
+        time.sleep(0.05)
 
 
 def check_connections(node: Node, topic: str) -> Iterator[Finding]:
@@ -152,6 +166,8 @@ def check_connections(node: Node, topic: str) -> Iterator[Finding]:
 
 def full_name(endpoint: Any) -> str:
     """The name of an endpoint's node with its namespace."""
+    if endpoint.node_name == _UNNAMED:
+        return "a node that was not discovered in full"
     return f"{endpoint.node_namespace.rstrip('/')}/{endpoint.node_name}"
 
 

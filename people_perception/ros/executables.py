@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,32 +14,45 @@ import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
 
 from people_perception.errors import PerceptionError
 
 
 def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = None) -> int:
     """Make nodes, start those that start themselves, and spin them in this thread until SIGINT or shutdown."""
-    rclpy.init(args=None if arguments is None else list(arguments))
+    # rclpy's own handlers raise KeyboardInterrupt wherever the code is, and launch sends SIGINT twice when its
+    # terminal does too. So: until the nodes are up a signal interrupts, then it ends the loop, then it is ignored.
+    rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+    stop = threading.Event()
     nodes: list[Any] = []
     try:
+        _on_signals(signal.default_int_handler)
         executor = SingleThreadedExecutor()
         for make in makers:
             nodes.append(make())
             executor.add_node(nodes[-1])
         for node in nodes:
             bring_up(node)
-        executor.spin()
+        _on_signals(lambda *_: stop.set())
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=0.2)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except (PerceptionError, ParameterException, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     finally:
+        _on_signals(signal.SIG_IGN)
         for node in nodes:
             node.close()
         rclpy.try_shutdown()
     return 0
+
+
+def _on_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def bring_up(node: LifecycleNode) -> None:

@@ -185,7 +185,7 @@ def image_from_compressed(message: CompressedImage) -> NDArray:
         end = data.find(b"\xff\xd9", header_end)
     elif data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
         kind, (width, height) = "PNG", struct.unpack_from(">II", data, 16)
-        end = data.rfind(b"IEND")
+        end = _png_end(data)
     else:
         raise ImageError(f"{len(data)} bytes of format {message.format[:60]!r} are neither a JPEG nor a PNG")
     name = f"{kind} of {width}x{height} in {len(data)} bytes"
@@ -232,3 +232,17 @@ def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
         else:
             at += 2 + struct.unpack_from(">H", data, at + 2)[0]
     return 0, 0, 0
+
+
+def _png_end(data: bytes) -> int:
+    """The offset of a PNG's last chunk; -1 if a chunk before it is longer than the data.
+
+    OpenCV reserves what the length of a chunk says before it looks for that many bytes, which may be gigabytes.
+    """
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IEND":
+            return at
+        at += 12 + length
+    return -1

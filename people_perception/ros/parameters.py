@@ -105,7 +105,9 @@ PERCEPTION = (
     _fixed("device", int, 0, "CUDA device.", minimum=0, maximum=63),
     _fixed("allow_build", bool, True, "Build a TensorRT engine when none fits; false refuses to start instead."),
     _fixed("providers", list, ["CPUExecutionProvider"], "ONNX Runtime execution providers in order of preference."),
-    _fixed("threads", int, 0, "CPU threads of one network; 0 takes every core.", minimum=0, maximum=256),
+    _fixed(
+        "threads", int, 0, "CPU threads of one network; 0 takes as many as suit its engine.", minimum=0, maximum=256
+    ),
     _live(
         "max_rate", float, 0.0, "Most frames a second that a model works on; 0 sets no limit.", minimum=0, maximum=1000
     ),

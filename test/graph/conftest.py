@@ -131,10 +131,12 @@ class Graph:
         self.node.destroy_client(client)
         return future.result()
 
-    def interrupt(self, process: subprocess.Popen[bytes]) -> float:
-        """SIGINT, and how many seconds the process took to end."""
+    def interrupt(self, process: subprocess.Popen[bytes], times: int = 1) -> float:
+        """SIGINT, ``times`` in a row, and how many seconds the process took to end."""
         start = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
         process.wait(timeout=20)
         return time.monotonic() - start
 
