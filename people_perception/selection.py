@@ -106,4 +106,5 @@ def _engine_for(path: Path, engine: str) -> tuple[str | None, str]:
         if engine == "tensorrt" or able == ("tensorrt",):
             return None, problem
         return able[1], f"{able[1]} runs {path.name}; TensorRT does not: {problem}"
-    return able[0], f"{able[0]} runs {path.name}"
+    chosen = able[0] if engine == "auto" else engine
+    return chosen, f"{chosen} runs {path.name}"
