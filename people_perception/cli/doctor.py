@@ -64,17 +64,13 @@ def diagnose(
     """
     from people_perception.doctor import machine, models
     from people_perception.doctor.findings import examine
-    from people_perception.ros import checks
 
     plain: list[Callable[[], Finding | Iterable[Finding]]] = [
         machine.check_python,
         machine.check_images,
         machine.check_opencv_packages,
         machine.check_runtimes,
-        checks.check_distribution,
-        checks.check_middleware,
-        checks.check_vision_msgs,
-        checks.check_transports,
+        *_ros_checks(),
         machine.check_allocator,
         machine.check_shared_memory,
         machine.check_receive_buffer,
@@ -93,6 +89,15 @@ def diagnose(
     return findings
 
 
+def _ros_checks() -> list[Callable[[], Finding | Iterable[Finding]]]:
+    """Without ROS one finding says so, not each that needs it."""
+    from people_perception.ros import checks
+
+    if find_spec("rclpy") is None:
+        return [checks.check_distribution]
+    return [checks.check_distribution, checks.check_middleware, checks.check_vision_msgs, checks.check_transports]
+
+
 def _look_at_graph(topics: Sequence[str], seconds: float, graph: bool, ros_args: Sequence[str]) -> list[Finding]:
     import rclpy
 
@@ -106,7 +111,7 @@ def _look_at_graph(topics: Sequence[str], seconds: float, graph: bool, ros_args:
         found = list(check_graph(node)) if graph else []
         found += [finding for topic in topics for finding in check_camera(node, topic, seconds)]
         node.destroy_node()
-        return found
+        return list(dict.fromkeys(found))  # both look at the connections of a camera
     finally:
         rclpy.shutdown(context=context)
 

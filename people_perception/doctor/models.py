@@ -45,7 +45,11 @@ def _select(spec: ModelSpec) -> Finding:
     except PerceptionError as problem:
         # An open model is needed by somebody only as a stand-in; then the other model's own finding is the error.
         level = error if spec.fallback else warning
-        return level(check, f"cannot run: {_first(str(problem))}", f"people_perception models fetch {_fetchable(spec)}")
+        return level(
+            check,
+            f"cannot run: {_first(str(problem)).removeprefix(f'{spec.name}: ')}",
+            f"people_perception models fetch {_fetchable(spec)}",
+        )
     if chosen.spec.name == spec.folder:
         return ok(check, chosen.reason)
     return warning(
