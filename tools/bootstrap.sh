@@ -107,7 +107,9 @@ is_done() { [ -f "$state/$1" ] && [ "$(<"$state/$1")" = "$2" ]; }
 # What each step's result depends on. A step is done again when that has changed.
 declare -A keys
 keys[test]=$(key_of "$requirements/test.txt")
-keys[package]=$(key_of "$root"/{setup.py,setup.cfg,package.xml,tools/link_package.py})
+# Data files are linked one by one, so their names count, but not what is in them.
+data_files=$(cd "$root" && printf '%s\n' {launch,config,models,rviz}/*)
+keys[package]=$(key_of "$root"/{setup.py,setup.cfg,package.xml,tools/link_package.py} - <<<"$data_files")
 if [ "$mode" = sourced ]; then
   steps="packages package"
   keys[packages]=$(key_of "$requirements/runtime.txt")

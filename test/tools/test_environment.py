@@ -258,8 +258,10 @@ class TestLinkedPackage:
         from ament_index_python import get_package_share_directory
 
         share = Path(get_package_share_directory("people_perception"))
-        assert {path.name for path in share.iterdir()} == {"package.xml", "launch", "config", "models", "rviz"}
-        assert (share / "models").resolve() == ROOT / "models"
+        assert (share / "package.xml").resolve() == ROOT / "package.xml"
+        for folder in ("launch", "config", "models", "rviz"):
+            linked = {path.name: path.resolve() for path in (share / folder).iterdir()}
+            assert linked == {path.name: path for path in (ROOT / folder).glob("*.*")}
 
     def test_python_imports_it_from_the_checkout(self) -> None:
         program = "import people_perception; print(people_perception.__file__)"
