@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -255,10 +256,16 @@ def decoder(name: str, **options: Any) -> Decoder:
 
 
 def _known_options(spec: ModelSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of another model's options that this one knows, with its own labels only."""
-    known = {option.name for option in decoder_class(spec.decoder).OPTIONS}
-    kept = {name: value for name, value in options.items() if name in known}
-    for name, value in kept.items():
+    """The part of another model's options that this one knows, with its own labels and in its own range only.
+
+    What a robot's configuration says of PeopleNet, whose scores may exceed 1, must not keep a laptop from starting.
+    """
+    known = {option.name: option for option in decoder_class(spec.decoder).OPTIONS}
+    kept = {}
+    for name, value in options.items():
         if isinstance(value, Mapping):
-            kept[name] = {label: number for label, number in value.items() if label in spec.labels}
+            value = {label: number for label, number in value.items() if label in spec.labels}
+        if name in known:
+            with contextlib.suppress(ValueError):
+                kept[name] = known[name].check(value, spec.labels)
     return kept
