@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -84,7 +85,7 @@ def diagnose(
         models.check_engines,
     ]
     findings = [finding for check in plain for finding in examine(check, debug)]
-    if (graph or topics) and find_spec("rclpy"):
+    if (graph or topics) and _ros_loads():
         findings += examine(lambda: _look_at_graph(topics, seconds, graph, ros_args), debug, "graph")
     return findings
 
@@ -96,6 +97,12 @@ def _ros_checks() -> list[Callable[[], Finding | Iterable[Finding]]]:
     if find_spec("rclpy") is None:
         return [checks.check_distribution]
     return [checks.check_distribution, checks.check_middleware, checks.check_vision_msgs, checks.check_transports]
+
+
+def _ros_loads() -> bool:
+    from people_perception.ros.checks import load_ros
+
+    return find_spec("rclpy") is not None and load_ros(os.environ.get("RMW_IMPLEMENTATION", ""))[0] != ""
 
 
 def _look_at_graph(topics: Sequence[str], seconds: float, graph: bool, ros_args: Sequence[str]) -> list[Finding]:

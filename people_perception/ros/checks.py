@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -28,16 +32,30 @@ _TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
 _SOURCE = "source /opt/ros/DISTRO/setup.bash, or: tools/bootstrap.sh && . tools/env.sh"
 
 
+@functools.cache
+def load_ros(middleware: str) -> tuple[str, str]:
+    """The middleware that runs, or an empty text and why none does.
+
+    Another process tries: where ``RMW_IMPLEMENTATION`` names an absent one, ROS ends the process that imports it.
+    """
+    code = "from rclpy.utilities import get_rmw_implementation_identifier as name; print(name())"
+    environment = {**os.environ, "RMW_IMPLEMENTATION": middleware}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    if done.returncode == 0:
+        return done.stdout.strip(), ""
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    telling = [line for line in said if "Error" in line or "[ERROR]" in line] or said[-1:]
+    reason = telling[-1] if telling else f"exit status {done.returncode}"
+    return "", re.sub(r"^(\[[^]]*\] ?)+: |, at /.*$", "", reason)[:300]
+
+
 def check_distribution(environment: Mapping[str, str] = os.environ) -> Finding:
-    """A supported ROS 2 is sourced and its Python client loads."""
-    name = environment.get("ROS_DISTRO", "")
+    """A supported ROS 2 is sourced."""
     if find_spec("rclpy") is None:
         return error("ros", "rclpy is not importable: no ROS 2 is sourced", _SOURCE)
-    try:
-        import rclpy  # noqa: F401
-    except ImportError as problem:
-        reason = " ".join(str(problem).split())
-        return error("ros", f"rclpy does not load: {reason}", f"use the Python of this ROS 2; {_SOURCE}")
+    name = environment.get("ROS_DISTRO", "")
     if name in DISTRIBUTIONS:
         return ok("ros", f"{name}, domain {environment.get('ROS_DOMAIN_ID') or 0}")
     found = name or "ROS_DISTRO is not set"
@@ -45,23 +63,15 @@ def check_distribution(environment: Mapping[str, str] = os.environ) -> Finding:
 
 
 def check_middleware(environment: Mapping[str, str] = os.environ) -> Finding:
-    """The middleware that is asked for is the one that loads."""
+    """ROS loads, with the middleware that is asked for."""
     wanted = environment.get("RMW_IMPLEMENTATION", "")
-    try:
-        from rclpy.utilities import get_rmw_implementation_identifier
-
-        loaded: str = get_rmw_implementation_identifier()
-    except Exception as problem:  # of the C layer; which one differs between distributions
-        reason = " ".join(str(problem).split())[:200]
-        package = (wanted or "rmw_fastrtps_cpp").replace("_", "-")
-        return error(
-            "middleware",
-            f"{wanted or 'the default'} does not load: {reason}",
-            f"sudo apt install ros-$ROS_DISTRO-{package}",
-        )
-    if wanted and wanted != loaded:
-        return warning("middleware", f"RMW_IMPLEMENTATION is {wanted}, but {loaded} runs", "unset RMW_IMPLEMENTATION")
-    return ok("middleware", loaded)
+    loaded, reason = load_ros(wanted)
+    if loaded:
+        return ok("middleware", loaded)
+    if wanted:
+        fix = f"sudo apt install ros-$ROS_DISTRO-{wanted.replace('_', '-')}, or unset RMW_IMPLEMENTATION"
+        return error("middleware", f"RMW_IMPLEMENTATION={wanted} does not load: {reason}", fix)
+    return error("middleware", f"rclpy does not load: {reason}", f"use the Python of this ROS 2; {_SOURCE}")
 
 
 def check_transports(environment: Mapping[str, str] = os.environ, middleware: str | None = None) -> Finding:
