@@ -67,7 +67,7 @@ _ENCODINGS = {
     "nv12": _Encoding(1, cv2.COLOR_YUV2BGR_NV12, even_width=True, chroma_below=True),
     "nv21": _Encoding(1, cv2.COLOR_YUV2BGR_NV21, even_width=True, chroma_below=True),
 }
-# What the cv_bridge of every supported distribution converts to bgr8; it raises on the other names.
+# What the cv_bridge of every supported distribution converts to bgr8.
 _CV_BRIDGE_ENCODINGS = frozenset(("rgb8", "rgba8", "bgra8", "yuv422", "yuv422_yuy2", *_BAYER))
 
 
@@ -95,10 +95,12 @@ def image_from_message(message: Image) -> NDArray:
     view = _view(message, encoding)
     if encoding.to_bgr is None:
         return view
-    bridge = _cv_bridge() if message.encoding in _CV_BRIDGE_ENCODINGS and _is_packed(message, view) else None
+    converted = _by_cv_bridge(message, view)
+    if converted is not None:
+        return converted
     try:
-        return cv2.cvtColor(view, encoding.to_bgr) if bridge is None else bridge(message, "bgr8")
-    except (cv2.error, TypeError) as error:  # TypeError: CvBridgeError is one
+        return cv2.cvtColor(view, encoding.to_bgr)
+    except cv2.error as error:
         raise ImageError(f"{_name(message)} cannot be converted to bgr8: {' '.join(str(error).split())}") from error
 
 
@@ -133,9 +135,17 @@ def _name(message: Image) -> str:
     return f"{message.encoding} image of {message.width}x{message.height}"
 
 
-def _is_packed(message: Image, view: NDArray) -> bool:
-    """Whether cv_bridge reads the message rightly: it takes padding for pixels and fails on big-endian with numpy 2."""
-    return view.nbytes == message.step * message.height and not message.is_bigendian
+def _by_cv_bridge(message: Image, view: NDArray) -> NDArray | None:
+    """What cv_bridge makes of a message; None if it is not there, or does not read such a message rightly.
+
+    It takes padding for pixels, and with numpy 2 it fails on messages that say they are big-endian.
+    """
+    packed = view.nbytes == message.step * message.height and not message.is_bigendian
+    bridge = _cv_bridge() if packed and message.encoding in _CV_BRIDGE_ENCODINGS else None
+    try:
+        return None if bridge is None else bridge(message, "bgr8")
+    except TypeError:  # CvBridgeError: a version that does not know the encoding
+        return None
 
 
 _CV_BRIDGE_PROBE = """
