@@ -289,7 +289,7 @@ make_test() {
 
 declare -A titles=(
   [environment]="Python $version environment in ${venv#"$root"/}"
-  [packages]="ROS 2 ${distro^}, OpenCV, ONNX Runtime and LiteRT (330 MB)"
+  [packages]="ROS 2 ${distro^}, OpenCV, ONNX Runtime, LiteRT (230 MB)"
   [vision_msgs]="vision_msgs, compiled"
   [package]="people_perception, linked to this checkout"
   [test]="test tools"
