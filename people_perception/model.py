@@ -71,9 +71,10 @@ class Model:
         self.engine = engine
         self.decoder = decoder
         self._check_outputs()
-        colour = str(decoder.options.get("colour_order", self.spec.input.colour))
         self._input_name = engine.inputs[0].name
-        self.input = network_input(replace(self.spec.input, colour=colour), engine.inputs[0])
+        # What the network itself declares holds for preprocessing and decoding alike.
+        decoder.spec = self.spec = replace(self.spec, input=network_input(self.spec.input, engine.inputs[0]))
+        self.input = self._coloured_input()
         self._run_image = getattr(engine, "run_image", None)
 
     @property
@@ -98,6 +99,7 @@ class Model:
             ValueError: an option is unknown or out of range.
         """
         self.decoder.configure(**changes)
+        self.input = self._coloured_input()
 
     def __call__(self, image: NDArray) -> Result:
         """What is in one image.
@@ -138,6 +140,10 @@ class Model:
     def close(self) -> None:
         """Free the engine."""
         self.engine.close()
+
+    def _coloured_input(self) -> InputSpec:
+        """The input with the colour order that the option ``colour_order`` asks for, where there is one."""
+        return replace(self.spec.input, colour=str(self.options.get("colour_order", self.spec.input.colour)))
 
     def _check_outputs(self) -> None:
         found = [t.name for t in self.engine.outputs]
