@@ -86,7 +86,9 @@ def diagnose(
     ]
     findings = [finding for check in plain for finding in examine(check, debug)]
     if (graph or topics) and _ros_loads():
-        findings += examine(lambda: _look_at_graph(topics, seconds, graph, ros_args), debug, "graph")
+        from people_perception.ros.camera_check import look_at_graph
+
+        findings += examine(lambda: look_at_graph(topics, seconds, graph, ros_args), debug, "graph")
     return findings
 
 
@@ -103,24 +105,6 @@ def _ros_loads() -> bool:
     from people_perception.ros.checks import load_ros
 
     return find_spec("rclpy") is not None and load_ros(os.environ.get("RMW_IMPLEMENTATION", ""))[0] != ""
-
-
-def _look_at_graph(topics: Sequence[str], seconds: float, graph: bool, ros_args: Sequence[str]) -> list[Finding]:
-    import rclpy
-
-    from people_perception.ros.camera_check import check_camera
-    from people_perception.ros.checks import check_graph
-
-    context = rclpy.Context()
-    rclpy.init(args=["doctor", *ros_args], context=context)
-    try:
-        node = rclpy.create_node("people_perception_doctor", context=context, start_parameter_services=False)
-        found = list(check_graph(node)) if graph else []
-        found += [finding for topic in topics for finding in check_camera(node, topic, seconds)]
-        node.destroy_node()
-        return list(dict.fromkeys(found))  # both look at the connections of a camera
-    finally:
-        rclpy.shutdown(context=context)
 
 
 def report(findings: Sequence[Finding], colour: bool) -> str:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from people_perception.catalogue import ModelSpec, load_catalogue
 from people_perception.doctor.findings import Finding, error, ok, warning
@@ -85,16 +86,22 @@ def check_engines() -> Iterator[Finding]:
         again = f"people_perception build {key.get('model', 'MODEL')}"
         if not record:
             yield warning(check, "no record of what it was built from, so it is never used", f"rm {plan}")
-        elif versions.get(runtime) != key.get("version"):
+        elif versions.get(runtime) != key.get("version") and not key.get("options", {}).get("version_compatible"):
             here = versions.get(runtime) or "not installed"
             yield warning(check, f"built with {runtime} {key.get('version')}, which is {here} here: not used", again)
-        elif device and not str(key.get("device", "")).startswith(device):
+        elif device and not _fits(key, device):
             yield warning(check, f"built for {key.get('device')}, this GPU is {device}: not used", again)
         else:
             yield ok(
                 check,
                 f"{key.get('model')}, {key.get('precision')}, {runtime} {key.get('version')}, {key.get('device')}",
             )
+
+
+def _fits(key: Mapping[str, Any], device: str) -> bool:
+    """Whether an engine was built for this GPU, or for others too. Those of TensorRT-RTX fit many by design."""
+    portable = key.get("options", {}).get("hardware_compatible") or key.get("runtime") == "tensorrt_rtx"
+    return bool(portable) or str(key.get("device", "")).partition(" DLA ")[0] == device
 
 
 def _first(text: str) -> str:

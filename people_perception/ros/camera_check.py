@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from people_perception.doctor.findings import Finding, error, ok, warning
-from people_perception.ros.checks import check_connections, check_transports, full_name, wait_for_discovery
+from people_perception.ros.checks import (
+    check_connections,
+    check_graph,
+    check_transports,
+    full_name,
+    wait_for_discovery,
+)
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -39,17 +45,18 @@ class Sample:
     ages: list[float]
 
 
-def check_camera(node: Node, topic: str, seconds: float = 3.0) -> Iterator[Finding]:
+def check_camera(node: Node, topic: str, seconds: float = 3.0, discovery: float = 5.0) -> Iterator[Finding]:
     """Everything about one camera topic, from whether it exists to the age of its images.
 
     Args:
         node: the node that looks.
         topic: its full name.
-        seconds: how long to wait for publishers, and again for images.
+        seconds: how long to listen.
+        discovery: how long to wait for publishers.
     """
     topic = node.resolve_topic_name(topic)
     check = f"camera {topic}"
-    publishers = _wait_for_publishers(node, topic, seconds)
+    publishers = _wait_for_publishers(node, topic, discovery)
     if not publishers:
         yield _absent(node, topic, check)
         return
@@ -203,3 +210,26 @@ def _check_image(check: str, message: Any, kind: str) -> Finding:
     if max(height, width) > _LARGEST:
         return warning(check, f"{width}x{height} is very large; networks see 960x544", "set the camera's resolution")
     return ok(check, f"{width}x{height} {encoding}")
+
+
+def look_at_graph(topics: Sequence[str], seconds: float, graph: bool, ros_args: Sequence[str]) -> list[Finding]:
+    """What a node of its own sees.
+
+    Args:
+        topics: cameras to check.
+        seconds: how long to listen to each.
+        graph: whether to check the connections of everybody else too.
+        ros_args: of the node, such as remappings.
+    """
+    import rclpy
+
+    context = rclpy.Context()
+    rclpy.init(args=["doctor", *ros_args], context=context)
+    try:
+        node = rclpy.create_node("people_perception_doctor", context=context, start_parameter_services=False)
+        found = list(check_graph(node)) if graph else []
+        found += [finding for topic in topics for finding in check_camera(node, topic, seconds)]
+        node.destroy_node()
+        return list(dict.fromkeys(found))  # both look at the connections of a camera
+    finally:
+        rclpy.shutdown(context=context)

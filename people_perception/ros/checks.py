@@ -141,15 +141,19 @@ def check_graph(node: Node) -> Iterator[Finding]:
     yield ok("graph", f"{connections} connections of image and detection topics")
 
 
-def wait_for_discovery(node: Node, quiet: float = 1.0, limit: float = 5.0) -> None:
-    """Wait until the picture of the graph has not changed for ``quiet`` seconds, and every node in it has its name."""
+def wait_for_discovery(node: Node) -> None:
+    """Wait until the picture of the graph has not changed for a second, and every node in it has its name.
+
+    Participants announce themselves every 3 s, so after a little more than that nobody else is there.
+    """
     seen: tuple[Any, Any] = (None, None)
     begin = changed = time.monotonic()
-    while time.monotonic() - begin < limit:
+    while time.monotonic() - begin < 5.0:
         now = (sorted(node.get_topic_names_and_types()), sorted(node.get_node_names_and_namespaces()))
+        alone = len(now[1]) < 2
         if now != seen:
             seen, changed = now, time.monotonic()
-        elif time.monotonic() - changed > quiet and not any(name == _UNNAMED for name, _ in now[1]):
+        elif time.monotonic() - changed > (3.2 if alone else 1.0) and not any(n == _UNNAMED for n, _ in now[1]):
             return
         time.sleep(0.05)
 

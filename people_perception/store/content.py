@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 NETWORKS = {".onnx": "onnx", ".tflite": "tflite", ".etlt": "etlt", ".plan": "plan", ".engine": "plan"}
 _RUNTIMES = {"onnx": "onnxruntime", "tflite": "ai_edge_litert", "plan": "tensorrt"}
-_CACHE_HEADER = re.compile(r"TRT-\d+-\w+Calibration\w*")
-_CACHE_LINE = re.compile(r"\S.*: [0-9a-fA-F]{8}")
 
 
 def file_kind(path: Path, name: str | None = None) -> str:
@@ -63,7 +60,7 @@ def check_content(spec: ModelSpec, path: Path, name: str, must_open: bool) -> No
     if kind == "etlt":
         _check_etlt(spec, path, name)
     elif kind == "int8_cache":
-        _check_cache(path, name)
+        _check_cache(path)
     elif kind == "labels":
         _check_labels(spec, path, name)
     elif find_spec(_RUNTIMES[kind]) is not None:
@@ -132,23 +129,14 @@ def _check_etlt(spec: ModelSpec, path: Path, name: str) -> None:
         raise PerceptionError(f"{name}: not an etlt file; it starts with {head!r}")
     text = tensor.decode("utf-8", "replace")
     if text and not _listed(text, spec.input.names):
-        raise PerceptionError(
-            f"{name}: its input is {text!r}; {spec.title} has {_list(spec.input.names)}; is it that?"
-        )
+        raise PerceptionError(f"{name}: its input is {text!r}; {spec.title} has {_list(spec.input.names)}; is it that?")
 
 
-def _check_cache(path: Path, name: str) -> None:
-    try:
-        header, *lines = path.read_text(encoding="ascii").splitlines()
-    except ValueError as error:
-        raise PerceptionError(f"{name}: a calibration cache is ASCII text; this is not") from error
-    if not _CACHE_HEADER.fullmatch(header.strip()):
-        raise PerceptionError(f"{name}: its first line is {header[:40]!r}; expected TRT-<version>-EntropyCalibration2")
-    wrong = next((line for line in lines if line.strip() and not _CACHE_LINE.fullmatch(line.strip())), None)
-    if wrong is not None or not lines:
-        raise PerceptionError(
-            f"{name}: {(wrong or '')[:60]!r} is no line of a calibration cache (tensor: 8 hex digits)"
-        )
+def _check_cache(path: Path) -> None:
+    from people_perception.engines.builder.calibration import CalibrationCache
+
+    if not CalibrationCache.read(path).scales:
+        raise PerceptionError(f"{path}: a calibration cache without a single tensor")
 
 
 def _check_labels(spec: ModelSpec, path: Path, name: str) -> None:
