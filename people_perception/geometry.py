@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a source image lies in a network's input: boxes and masks there and back.
 
-Coordinates are continuous: pixel i covers [i, i + 1). One `Geometry` serves preprocessing and decoding, so what a decoder
-returns lands on source pixels by construction.
+Coordinates are continuous: pixel i covers [i, i + 1). One `Geometry` serves preprocessing and decoding, so what a
+decoder returns lands on source pixels by construction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +38,14 @@ class Geometry:
 
     def boxes_to_source(self, boxes: NDArray[np.floating]) -> NDArray[np.float32]:
         """Network boxes (N, 4) x1, y1, x2, y2 in source pixels, clipped to the image; float32."""
-        width, height = self.source_size
-        offset = np.array([*self.offset, *self.offset], np.float64)
-        # Multiplying by source / content first and rounding once is what TAO does; dividing by the scale differs by an ulp.
-        factor = np.array([1 / self.scale[0], 1 / self.scale[1]] * 2, np.float64)
-        limit = np.array([width, height, width, height], np.float64)
-        return np.clip((np.asarray(boxes, np.float64) - offset) * factor, 0.0, limit).astype(np.float32)
+        # In float64 and rounded once, as TAO does.
+        offset, factor, limit = self._to_source
+        return np.minimum(np.maximum((boxes - offset) * factor, 0.0), limit).astype(np.float32)
+
+    @cached_property
+    def _to_source(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        offset = np.array(self.offset * 2, np.float64)
+        return offset, 1.0 / np.array(self.scale * 2, np.float64), np.array(self.source_size * 2, np.float64)
 
     def boxes_to_network(self, boxes: NDArray[np.floating]) -> NDArray[np.float32]:
         """Source boxes (N, 4) x1, y1, x2, y2 in network pixels; float32."""
@@ -56,7 +59,9 @@ class Geometry:
 
         height, width = mask.shape
         if (width, height) != self.network_size:
-            raise ValueError(f"mask is {width}x{height}; the network's input is {'x'.join(map(str, self.network_size))}")
+            raise ValueError(
+                f"mask is {width}x{height}; the network's input is {'x'.join(map(str, self.network_size))}"
+            )
         (x, y), (w, h) = self.offset, self.content_size
         return cv2.resize(mask[y : y + h, x : x + w], self.source_size, interpolation=cv2.INTER_NEAREST)
 

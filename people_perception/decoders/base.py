@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from people_perception.catalogue import ModelSpec
+from people_perception.errors import PerceptionError
 from people_perception.geometry import Size
 from people_perception.options import Option, Value, check_options
 from people_perception.results import Result
@@ -21,8 +22,8 @@ from people_perception.results import Result
 class Decoder(ABC):
     """Turns one image's network outputs into a result in source pixels.
 
-    A call reads ``options`` once, and `configure` replaces them as a whole, so a change from another thread takes effect
-    between two images.
+    A call reads ``options`` once, and `configure` replaces them as a whole, so a change from another thread takes
+    effect between two images.
     """
 
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
@@ -31,7 +32,13 @@ class Decoder(ABC):
         self.spec = spec
         self._lock = threading.Lock()
         self._options: Mapping[str, Value] = MappingProxyType({})
-        self.configure(**{**spec.options, **options})
+        self.configure(**{**self.default_options(), **spec.options})
+        self.configure(**options)  # on top, so that {label: number} leaves the other labels at their defaults
+        self._check_complete()
+
+    def default_options(self) -> Mapping[str, Any]:
+        """What holds where a model's description says nothing of an option."""
+        return {}
 
     @property
     def options(self) -> Mapping[str, Value]:
@@ -54,7 +61,7 @@ class Decoder(ABC):
                 if isinstance(value, dict) and isinstance(before, dict):
                     value = {**before, **value}
                 elif isinstance(value, dict) and before is not None:
-                    value = {**dict.fromkeys(self.spec.labels, float(before)), **value}
+                    value = {**dict.fromkeys(self.spec.labels, number(merged, name)), **value}
                 merged[name] = value
             self._options = MappingProxyType(merged)
 
@@ -68,8 +75,28 @@ class Decoder(ABC):
         Raises:
             PerceptionError: a tensor is missing, has another shape than expected, or holds NaN.
         """
-        return self.decode(outputs, image_size or self.spec.input.size)
+        return self.decode(outputs, self.network_size(outputs) if image_size is None else image_size)
+
+    def network_size(self, outputs: Mapping[str, np.ndarray]) -> Size:
+        """(width, height) of the network's input, from the tensors where they tell."""
+        return self.spec.input.size
 
     @abstractmethod
     def decode(self, outputs: Mapping[str, np.ndarray], image_size: Size) -> Result:
         """As ``__call__``, with the size known."""
+
+    def _check_complete(self) -> None:
+        for option in self.OPTIONS:
+            value = self._options.get(option.name)
+            if value is None:
+                raise PerceptionError(f"{self.spec.path}: options has no {option.name!r}; it is: {option.description}")
+            missing = [label for label in self.spec.labels if isinstance(value, dict) and label not in value]
+            if missing:
+                raise PerceptionError(f"{self.spec.path}: options.{option.name} has no value for label {missing[0]!r}")
+
+
+def number(options: Mapping[str, Value], name: str) -> float:
+    """The value of an option that is a number."""
+    value = options[name]
+    assert isinstance(value, (int, float)), name
+    return value

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 _BLOCK = 64  # one machine word of flags per row, and matrices that stay in the cache
 
 
+@np.errstate(invalid="ignore")  # the IoU of two boxes without area is 0 / 0, which is above nothing
 def nms(
     boxes: NDArray[np.floating],
     scores: NDArray[np.floating],
@@ -19,8 +20,8 @@ def nms(
 ) -> NDArray[np.int64]:
     """The boxes that no better box overlaps by more than ``iou_threshold``.
 
-    A box is suppressed when its IoU with a kept one is above (not at) the threshold. Of equal scores the earlier box counts
-    as the better one. The arithmetic is done in the type of ``boxes``, so float32 gives DeepStream's decisions.
+    A box is suppressed when its IoU with a kept one is above (not at) the threshold. Of equal scores the earlier box
+    counts as the better one. The arithmetic is done in the type of ``boxes``, so float32 gives DeepStream's decisions.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2 with x2 >= x1 and y2 >= y1.
@@ -32,34 +33,46 @@ def nms(
     Returns:
         (K,) int64 indices, best score first.
     """
-    boxes = np.asarray(boxes)
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    limit = len(order) if top_k is None else top_k
-    kept = np.empty(0, np.int64)
-    kept_boxes = boxes[:0]
+    order = np.negative(scores).argsort(kind="stable")
+    if len(order) < 2:
+        return order[:top_k]
+    low_high = np.asarray(boxes)[order].T.copy()
+    if plus_one:
+        low_high[2:] += 1  # a pixel further: then every width is a difference
+    extent = low_high[2:] - low_high[:2]
+    area = extent[0] * extent[1]
+    kept = np.empty(0, np.intp)  # positions in `order`
     for start in range(0, len(order), _BLOCK):
-        if len(kept) >= limit:
-            break
-        block = order[start : start + _BLOCK]
+        block = np.arange(start, min(start + _BLOCK, len(order)))
         if len(kept):
-            block = block[~_overlapping(kept_boxes, boxes[block], iou_threshold, plus_one).any(axis=0)]
-        block = block[_greedy(_overlapping(boxes[block], boxes[block], iou_threshold, plus_one))]
+            block = block[~_overlapping(low_high, area, kept, block, iou_threshold).any(axis=0)]
+        block = block[_greedy(_overlapping(low_high, area, block, block, iou_threshold))]
         kept = np.concatenate([kept, block])
-        kept_boxes = boxes[kept]
-    return kept[:limit]
+        if top_k is not None and len(kept) >= top_k:
+            break
+    return order[kept[:top_k]]
 
 
-def _overlapping(a: NDArray, b: NDArray, iou_threshold: float, plus_one: bool) -> NDArray[np.bool_]:
-    """(len(a), len(b)): whether the IoU of the two boxes is above the threshold."""
-    ax1, ay1, ax2, ay2 = a.T[:, :, None]
-    bx1, by1, bx2, by2 = b.T[:, None, :]
-    one = a.dtype.type(plus_one)
-    width = np.minimum(ax2, bx2) - np.maximum(ax1, bx1) + one
-    height = np.minimum(ay2, by2) - np.maximum(ay1, by1) + one
-    overlap = np.maximum(width, 0) * np.maximum(height, 0)
-    union = (ax2 - ax1 + one) * (ay2 - ay1 + one) + (bx2 - bx1 + one) * (by2 - by1 + one) - overlap
-    with np.errstate(invalid="ignore"):  # two boxes without area: 0 / 0, which is above nothing
-        return overlap / union > iou_threshold
+def _overlapping(
+    low_high: NDArray[np.floating],
+    area: NDArray[np.floating],
+    a: NDArray[np.intp],
+    b: NDArray[np.intp],
+    iou_threshold: float,
+) -> NDArray[np.bool_]:
+    """(len(a), len(b)): whether the IoU of boxes ``a`` and ``b`` is above the threshold."""
+    ax1, ay1, ax2, ay2 = low_high[:, a, None]
+    bx1, by1, bx2, by2 = low_high[:, None, b]
+    overlap = np.minimum(ax2, bx2)
+    overlap -= np.maximum(ax1, bx1)
+    height = np.minimum(ay2, by2)
+    height -= np.maximum(ay1, by1)
+    overlap[height < 0] = 0
+    overlap *= height
+    union = np.add(area[a, None], area[b])
+    union -= overlap
+    overlap /= union
+    return overlap > iou_threshold
 
 
 def _greedy(overlapping: NDArray[np.bool_]) -> list[int]:

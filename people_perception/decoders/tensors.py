@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from people_perception.errors import PerceptionError
 
@@ -43,15 +44,29 @@ def drop_batch(tensor: np.ndarray, ndim: int, name: str) -> np.ndarray:
         return tensor
     if tensor.ndim == ndim + 1 and tensor.shape[0] == 1:
         return tensor[0]
-    raise PerceptionError(f"tensor {name!r} has shape {tensor.shape}; expected {ndim} axes, or one more for a batch of 1")
+    raise PerceptionError(
+        f"tensor {name!r} has shape {tensor.shape}; expected {ndim} axes, or one more for a batch of 1"
+    )
 
 
 def check_finite(tensor: np.ndarray, name: str) -> None:
     """Raises PerceptionError when the tensor holds NaN or infinity."""
-    # One sum is NaN or inf if any element is; only then look for how many. A float32 sum may overflow without a bad element.
-    if not np.isfinite(tensor.sum(dtype=np.float64)):
-        bad = int(tensor.size - np.isfinite(tensor).sum())
+    finite = np.isfinite(tensor)
+    if not finite.all():
+        bad = tensor.size - int(finite.sum())
         raise PerceptionError(
-            f"tensor {name!r} holds {bad} of {tensor.size} values that are NaN or infinite; "
+            f"tensor {name!r} holds {bad} of {tensor.size} values that are NaN or infinite; expected finite ones; "
             "the engine's precision or its input is wrong (try fp32)"
         )
+
+
+def float_tensor(tensor: np.ndarray, name: str) -> NDArray[np.float32]:
+    """The tensor as float32.
+
+    Raises:
+        PerceptionError: of no floating-point type, or with NaN or infinity.
+    """
+    if tensor.dtype.kind != "f":
+        raise PerceptionError(f"tensor {name!r} is {tensor.dtype} {tensor.shape}; expected float32 or float16")
+    check_finite(tensor, name)
+    return np.ascontiguousarray(tensor, np.float32)

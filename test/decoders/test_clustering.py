@@ -1,0 +1,128 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Our DBSCAN against scikit-learn's, on boxes that tie, touch, nest, repeat and have no area."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from people_perception.decoders import clustering
+from people_perception.decoders.clustering import dbscan
+
+pytest.importorskip("sklearn")
+from reference_detectnet import sklearn_labels
+
+EPS = st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.7, 0.99])
+MIN_SAMPLES = st.sampled_from([0.05, 1.0, 1.9, 3.0])
+
+
+@st.composite
+def scattered(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Few integer boxes on a small grid: many equal, touching, nested, inverted; weights that add up to 1 exactly."""
+    n = draw(st.integers(0, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    boxes = rng.integers(0, 8, (n, 4)).astype(np.float32)
+    if draw(st.booleans()):
+        boxes[:, 2:] = boxes[:, :2] + rng.integers(0, 6, (n, 2))
+    return boxes * draw(st.sampled_from([0.03, 1.0, 35.0])), (rng.integers(1, 9, n) / 8).astype(np.float32)
+
+
+@st.composite
+def crowd(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Several hundred boxes around some people, as a network predicts them, and some anywhere."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    people = rng.uniform([0, 0, 20, 40], [900, 400, 300, 500], (draw(st.integers(1, 12)), 4))
+    n = draw(st.integers(1, 400))
+    jitter = rng.normal(0, draw(st.sampled_from([0.0, 1.0, 8.0, 40.0])), (n, 4))
+    of = people[rng.integers(0, len(people), n)]
+    boxes = np.concatenate([of[:, :2], of[:, :2] + of[:, 2:]], axis=1) + jitter
+    anywhere = rng.uniform(-50, 1000, (draw(st.integers(0, 100)), 4))
+    boxes = rng.permutation(np.concatenate([boxes, anywhere])).astype(np.float32)
+    return boxes, rng.random(len(boxes), np.float32) ** draw(st.sampled_from([1, 4]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(scattered(), crowd()), EPS, MIN_SAMPLES)
+def test_same_clusters_as_scikit_learn(data: tuple[np.ndarray, np.ndarray], eps: float, min_samples: float) -> None:
+    boxes, weights = data
+    expected = sklearn_labels(boxes, weights, eps, min_samples) if len(boxes) else np.empty(0, int)
+    np.testing.assert_array_equal(dbscan(boxes, weights, eps, min_samples), expected)
+
+
+@pytest.mark.parametrize("dense", [-1, 10**9], ids=["all as matrices", "all as pairs"])
+@settings(max_examples=50, deadline=None)
+@given(st.one_of(scattered(), crowd()), EPS)
+def test_both_ways_to_keep_neighbours_agree(dense: int, data: tuple[np.ndarray, np.ndarray], eps: float) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clustering, "_DENSE", dense)
+        forced = dbscan(*data, eps, 1)
+    np.testing.assert_array_equal(forced, dbscan(*data, eps, 1))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(scattered(), crowd()), min_size=1, max_size=4), EPS)
+def test_groups_are_clustered_apart(parts: list[tuple[np.ndarray, np.ndarray]], eps: float) -> None:
+    expected, found = [], 0
+    for boxes, weights in parts:
+        labels = dbscan(boxes, weights, eps, 1)
+        expected.append(np.where(labels < 0, -1, labels + found))
+        found += labels.max(initial=-1) + 1
+    boxes, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    groups = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+    np.testing.assert_array_equal(dbscan(boxes, weights, eps, 1, groups), np.concatenate(expected))
+
+
+@settings(max_examples=50, deadline=None)
+@given(crowd(), st.integers(0, 2**32 - 1))
+def test_order_decides_numbers_and_borders_only(data: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+    boxes, weights = data
+    shuffled = np.random.default_rng(seed).permutation(len(boxes))
+    labels, again = dbscan(boxes, weights, 0.5, 1), np.empty(len(boxes), int)
+    again[shuffled] = dbscan(boxes[shuffled], weights[shuffled], 0.5, 1)
+    np.testing.assert_array_equal(labels < 0, again < 0)
+    assert labels.max(initial=-1) == again.max(initial=-1)
+
+
+def test_border_box_joins_the_first_cluster_in_the_given_order() -> None:
+    # Boxes 10 wide are neighbours up to 3.3 apart. The one at 5 sees .25 on either side, too little to be a core.
+    x = np.array([0, 2, 5, 8, 10])
+    boxes = np.stack([x, 0 * x, x + 10, 0 * x + 10], axis=1).astype(np.float32)
+    weights = np.array([0.75, 0.25, 0.125, 0.25, 0.75], np.float32)
+    assert dbscan(boxes, weights, 0.5, 1).tolist() == [0, 0, 0, 1, 1]
+    assert dbscan(boxes[::-1], weights[::-1], 0.5, 1).tolist() == [0, 0, 0, 1, 1]
+
+
+def test_one_box_is_a_cluster_when_it_weighs_enough() -> None:
+    box = np.array([[0, 0, 10, 10]], np.float32)
+    assert dbscan(box, np.array([1.0], np.float32), 0.3, 1).tolist() == [0]
+    assert dbscan(box, np.array([0.99], np.float32), 0.3, 1).tolist() == [-1]
+
+
+def test_a_tiny_box_is_not_even_its_own_neighbour() -> None:
+    # 1 - a / (a + 0.01) > 0.3 for an area below 0.0233.
+    box = np.array([[0, 0, 0.1, 0.1]], np.float32)
+    assert dbscan(box, np.array([5.0], np.float32), 0.3, 1).tolist() == [-1]
+    assert dbscan(box * 2, np.array([5.0], np.float32), 0.3, 1).tolist() == [0]
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(6)])
+def test_boxes_of_a_broken_network_do_not_disturb_the_others(groups: np.ndarray | None) -> None:
+    good = [[0, 0, 10, 10]]
+    bad = [[-1e38, 0, 1e38, 1], [1e30, 0, 2e30, 1e30], [5, 5, 5, 5], [9, 9, 1, 1], [0, -1e38, 1, 1e38]]
+    boxes = np.array(good + bad, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        labels = dbscan(boxes, np.ones(6, np.float32), 0.3, 1, groups)
+    assert labels[0] == 0
+    assert labels[1:4].tolist() == [-1, -1, -1]
+
+
+def test_large_dense_cluster_stays_small_in_memory() -> None:
+    """One person close to the camera: every cell predicts the same box."""
+    rng = np.random.default_rng(0)
+    boxes = np.array([100, 50, 700, 540]) + rng.normal(0, 2, (2040, 4))
+    weights = rng.random(2040, np.float32)
+    labels = dbscan(boxes.astype(np.float32), weights, 0.3, 1)
+    assert labels.tolist() == [0] * 2040
