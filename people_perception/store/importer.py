@@ -11,13 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from people_perception.catalogue import ModelSpec
+from people_perception.engines.cache import sidecar_path
 from people_perception.errors import PerceptionError
 from people_perception.store.accept import put_in_place
 from people_perception.store.archives import is_archive, unpack
 from people_perception.store.content import NETWORKS, check_content, file_kind
 from people_perception.store.lock import folder_lock
 from people_perception.store.paths import model_dir
-from people_perception.store.records import FILE_NAME, FileRecord
+from people_perception.store.records import FILE_NAME, FileRecord, write_atomically
 
 
 def import_files(spec: ModelSpec, files: Sequence[Path]) -> list[Path]:
@@ -53,6 +54,8 @@ def import_files(spec: ModelSpec, files: Sequence[Path]) -> list[Path]:
             own_cache = cache if path in networks else None
             origin = FileRecord(0, "", "import", str(path.absolute()), variant, own_cache)
             put_in_place(spec, _stage(path, folder, names[path]), folder / names[path], origin, {}, force=True)
+            if kinds[path] == "plan":
+                _bring_sidecar(path, folder / names[path])
         return [folder / name for name in names.values()]
 
 
@@ -83,6 +86,13 @@ def _check_names(names: dict[Path, str]) -> None:
             raise PerceptionError(f"{path}: rename it to letters, digits, dots, dashes and underscores first")
     if len(set(names.values())) < len(names):
         raise PerceptionError(f"two of the files would get one name: {', '.join(sorted(names.values()))}")
+
+
+def _bring_sidecar(source: Path, target: Path) -> None:
+    """A plan's own record, which tells what it was built for, goes with it; that of a plan before it must not stay."""
+    sidecar_path(target).unlink(missing_ok=True)
+    if sidecar_path(source).is_file():
+        write_atomically(sidecar_path(target), sidecar_path(source).read_text(encoding="utf-8"))
 
 
 def _stage(path: Path, folder: Path, name: str) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from people_perception.catalogue import ModelSpec
+from people_perception.engines.cache import sidecar_path
 from people_perception.errors import PerceptionError
 from people_perception.store.accept import Pin
 from people_perception.store.lock import folder_lock
@@ -80,9 +81,10 @@ def remove(spec: ModelSpec) -> list[Path]:
         imported = {name for name, r in records.items() if r.source == "import" and r.variant == variant}
         names = _pins(spec).keys() | (imported if variant else records.keys())
         gone = [folder / name for name in sorted(names) if (folder / name).is_file()]
+        sidecars = [sidecar_path(path) for path in gone if sidecar_path(path).is_file()]
         partial = [path for path in folder.iterdir() if path.name.startswith(".") and ".part" in path.name]
         try:
-            for path in [*gone, *partial]:
+            for path in [*gone, *sidecars, *partial]:
                 path.unlink()
         except OSError as error:
             raise PerceptionError(f"{folder}: {error.strerror}; it may belong to another user") from error

@@ -49,6 +49,11 @@ def archive_address(model: str, version: str) -> str:
     return f"{ngc_url()}nvidia/tao/{quote(model)}/versions/{quote(version)}/zip"
 
 
+def version_files(weights: Weights) -> dict[str, Pin]:
+    """The files of a version with what is pinned of each: the network, and those beside it."""
+    return {weights.file: {}, **weights.source.get("files", {})}
+
+
 class NgcVersion:
     """One version of a model: a network, and the files beside it.
 
@@ -61,7 +66,7 @@ class NgcVersion:
         self._options = options
         self._policy = replace(options.policy, hosts=(*NGC_HOSTS, *options.policy.hosts))
         self._model, self._version = weights.source["ngc"], weights.source["version"]
-        self._files: dict[str, Pin] = {weights.file: {}, **weights.source.get("files", {})}
+        self._files = version_files(weights)
         self._folder = model_dir() / spec.folder
         self._stop = Event()
         self._origin = FileRecord(0, "", "ngc", f"{self._model}/{self._version}")

@@ -22,6 +22,7 @@ from model_server import QUICK, Fault, Site, network
 
 from people_perception.catalogue import ModelSpec, get_spec
 from people_perception.errors import PerceptionError
+from people_perception.store import paths
 from people_perception.store.eula import ACCEPTED, is_accepted
 from people_perception.store.fetch import fetch, open_models
 from people_perception.store.fetched import Fetched, FetchOptions
@@ -135,6 +136,20 @@ def test_files_that_are_right_are_not_downloaded_again(registry: Site) -> None:
     assert registry.requests == []
 
 
+def test_a_store_that_may_only_be_read_serves_what_it_has(
+    registry: Site, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch([peoplenet()], OPTIONS)
+    monkeypatch.setattr(paths, "share_folder", lambda kind: store)
+    monkeypatch.setenv("PP_MODEL_DIR", "/proc/nothing can be made here")
+    registry.requests.clear()
+    results = fetch([peoplenet()], FetchOptions(policy=QUICK))
+    assert set(states(results).values()) == {"present"}
+    assert registry.requests == []
+    with pytest.raises(PerceptionError, match="No such file or directory; set PP_MODEL_DIR to a folder that you may"):
+        fetch([get_spec("facedetect_ir")], OPTIONS)
+
+
 def test_a_damaged_file_is_downloaded_again(registry: Site, folder: Path) -> None:
     fetch([peoplenet()], OPTIONS)
     (folder / ONNX).write_bytes(b"damaged")
@@ -229,7 +244,7 @@ def test_the_question_about_the_licence(registry: Site, store: Path, answer: boo
     options = FetchOptions(ask=ask, policy=QUICK)
     if answer:
         fetch([peoplenet()], options)
-        fetch([peoplenet()], FetchOptions(policy=QUICK))  # remembered
+        fetch([peoplenet()], FetchOptions(policy=QUICK, force=True))  # remembered
         assert json.loads((store / ACCEPTED).read_text())[peoplenet().licence["url"]]["how"] == "answered yes"
     else:
         with pytest.raises(PerceptionError, match="is not accepted"):
@@ -243,7 +258,7 @@ def test_an_acceptance_is_for_one_licence(registry: Site) -> None:
     fetch([peoplenet()], OPTIONS)
     other = replace(peoplenet(), licence={"name": "Another", "url": "https://example.com/another"})
     with pytest.raises(PerceptionError, match=r"the Another \(https://example.com/another\) is not accepted"):
-        fetch([other], FetchOptions(policy=QUICK))
+        fetch([other], FetchOptions(policy=QUICK, force=True))
 
 
 def test_the_key_is_sent_to_the_registry(registry: Site, monkeypatch: pytest.MonkeyPatch) -> None:

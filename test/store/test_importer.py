@@ -12,8 +12,9 @@ from model_server import network
 
 from people_perception.catalogue import get_spec
 from people_perception.errors import PerceptionError
-from people_perception.store import importer
+from people_perception.store import accept, importer
 from people_perception.store.importer import import_files
+from people_perception.store.inventory import remove
 from people_perception.store.paths import find_weights
 from people_perception.store.records import RECORD, file_sha256, read_record
 
@@ -93,6 +94,23 @@ def test_a_plan_needs_the_runtime_that_can_check_it(store: Path, tmp_path: Path)
         pytest.skip("TensorRT is installed here")
     with pytest.raises(PerceptionError, match="cannot be checked here because tensorrt is not installed"):
         import_files(get_spec("peoplenet"), [put(tmp_path, "a.plan", bytes(100))])
+
+
+def test_a_plan_brings_its_record(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only a machine with a GPU opens a plan; what is copied does not depend on that.
+    monkeypatch.setattr(importer, "check_content", lambda *_, **__: None)
+    monkeypatch.setattr(accept, "check_content", lambda *_, **__: None)
+    plan = put(tmp_path, "mine.plan", b"ftrt" + bytes(100))
+    put(tmp_path, "mine.plan.json", b"{}")
+    import_files(get_spec("peoplenet"), [plan])
+    assert names(store / "peoplenet") == [".lock", "mine.plan", "mine.plan.json", RECORD]
+    assert [w.format for w, _ in find_weights(get_spec("peoplenet"))] == ["plan"]
+    (tmp_path / "mine.plan.json").unlink()
+    import_files(get_spec("peoplenet"), [plan])
+    assert names(store / "peoplenet") == [".lock", "mine.plan", RECORD]
+    put(store / "peoplenet", "mine.plan.json", b"{}")
+    remove(get_spec("peoplenet"))
+    assert names(store / "peoplenet") == [".lock"]
 
 
 @pytest.mark.parametrize("content", [ETLT, b"\0\0\0\0" + bytes(range(64))])
