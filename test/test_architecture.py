@@ -20,6 +20,7 @@ RANKS = {
     "errors": 0,
     "results": 0,
     "palette": 0,
+    "message_fields": 1,
     "share": 1,
     "options": 1,
     "geometry": 1,
@@ -39,12 +40,13 @@ RANKS = {
     "report": 8,
     "doctor": 8,
     "sources": 9,
+    "bags": 9,
     "ros": 10,
     "cli": 11,
 }
 # Inside functions: load_model opens two-stage models, which hold models; recorded messages are converted as a node does;
 # doctor looks at a graph where there is ROS.
-ALLOWED = {("model", "two_stage"), ("sources", "ros"), ("doctor", "ros")}
+ALLOWED = {("model", "two_stage"), ("sources", "ros"), ("bags", "ros"), ("doctor", "ros")}
 ROS = ("rclpy", "launch", "launch_ros", "lifecycle_msgs", "rcl_interfaces", "builtin_interfaces", "rosgraph_msgs")
 HEAVY = (
     "tensorrt",
