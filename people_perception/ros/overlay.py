@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rcl_interfaces.msg import SetParametersResult
@@ -20,6 +21,7 @@ from vision_msgs.msg import Detection2DArray
 
 from people_perception.draw import draw_detections, draw_mask, to_colour
 from people_perception.errors import PerceptionError
+from people_perception.results import Detections
 from people_perception.ros.diagnostics import OK, WARN, Window, status
 from people_perception.ros.image import image_from_compressed, image_from_message
 from people_perception.ros.matching import StampMatcher
@@ -27,16 +29,14 @@ from people_perception.ros.messages import detections_from_message, image_messag
 from people_perception.ros.parameters import OVERLAY, checked_changes, declare
 from people_perception.ros.qos import overridable, qos
 
-SOURCES: dict[str, type] = {
-    "segmentation/mask": Image,
-    "instances/mask": Image,
-    "instances": Detection2DArray,
-    "detections": Detection2DArray,
-    "faces": Detection2DArray,
-}
+MASKS = ("segmentation/mask", "instances/mask")
+BOXES = ("instances", "detections", "faces")
+SOURCES: dict[str, type] = {**dict.fromkeys(MASKS, Image), **dict.fromkeys(BOXES, Detection2DArray)}
 """Topics whose results are drawn, in the order in which they are painted."""
 
 _TICK = 0.1
+_SAME_PERSON = 0.6
+"""IoU from which a detection and an instance are one person."""
 
 
 class OverlayNode(LifecycleNode):
@@ -181,13 +181,13 @@ class OverlayNode(LifecycleNode):
         compressed = self.values["image_transport"] == "compressed"
         picture = to_colour(image_from_compressed(message) if compressed else image_from_message(message))
         opacity, show_labels = self.values["mask_opacity"], self.values["show_labels"]
-        if "segmentation/mask" in results:
-            draw_mask(picture, image_from_message(results["segmentation/mask"]), opacity)
-        if "instances/mask" in results:
-            draw_mask(picture, image_from_message(results["instances/mask"]), opacity)
-        for source in ("instances", "detections", "faces"):
-            if source in results:
-                draw_detections(picture, detections_from_message(results[source]), show_labels)
+        masks = {source: image_from_message(results[source]) for source in MASKS if source in results}
+        draw_masks(picture, masks.get("segmentation/mask"), masks.get("instances/mask"), opacity)
+        found = {source: detections_from_message(results[source]) for source in BOXES if source in results}
+        if "instances" in found and "detections" in found:
+            found["detections"] = without_repeated(found["detections"], found["instances"])
+        for detections in found.values():
+            draw_detections(picture, detections, show_labels)
         return picture
 
     def _publish_diagnostics(self, now: float) -> None:
@@ -206,3 +206,21 @@ class OverlayNode(LifecycleNode):
         values = {"state": self._state, "failed": str(self._failed), "rate_out_hz": f"{self._published.rate():.1f}"}
         message.status.append(status(name, "", level, text, values))
         self._diagnostics.publish(message)
+
+
+def draw_masks(picture: NDArray, semantic: NDArray | None, instances: NDArray | None, opacity: float) -> None:
+    """Fill every pixel once: by its person, else by its class. Two fills would hide the image and mix their colours."""
+    if semantic is not None and instances is not None and semantic.shape == instances.shape:
+        semantic = np.where(instances, 0, semantic).astype(np.uint8)
+    for ids in (semantic, instances):
+        if ids is not None:
+            draw_mask(picture, ids, opacity)
+
+
+def without_repeated(detections: Detections, instances: Detections) -> Detections:
+    """The detections but those that an instance shows again: of the same label and nearly the same box."""
+    a, b = detections.boxes[:, None], instances.boxes[None]
+    overlap = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
+    union = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - overlap
+    same_label = np.array(detections.names())[:, None] == np.array(instances.names())[None]
+    return detections[~(same_label & (overlap > _SAME_PERSON * union)).any(axis=1)]
