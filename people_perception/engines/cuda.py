@@ -29,6 +29,7 @@ class Gpu:
     Attributes:
         index: counted from 0.
         name: with the compute capability.
+        failure: the base of pycuda's exceptions.
     """
 
     @classmethod
@@ -49,6 +50,7 @@ class Gpu:
         self.index = index
         self.name = gpu_name(index)
         self._cuda = cuda
+        self.failure: type[Exception] = cuda.Error
         try:
             self._context = cuda.Device(index).retain_primary_context()
         except cuda.Error as error:

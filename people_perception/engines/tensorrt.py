@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,6 @@ class TensorRtEngine:
         cuda_graph: launch the network as one graph where its shapes are fixed.
         runtime: the module that built the plan, ``tensorrt`` or ``tensorrt_rtx``.
 
-    Attributes:
-        run_image: see `_run_image`; only there when the plan takes one image and the GPU kernels compile.
-
     Raises:
         PerceptionError: TensorRT, pycuda or the GPU is missing, or the plan is damaged or for another machine.
     """
@@ -65,7 +63,6 @@ class TensorRtEngine:
     device: str
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
-    run_image: Callable[..., dict[str, NDArray]]
 
     def __init__(
         self,
@@ -98,31 +95,39 @@ class TensorRtEngine:
         narrow = self._narrowed(byte_outputs)
         self.outputs = tuple(replace(t, dtype="uint8") if t.name in narrow else t for t in self._tensors.outputs)
         explicit = not getattr(self._engine, "has_implicit_batch_dimension", False)
-        self._new_lane = lambda: Lane(self._gpu, self._engine, self._tensors, narrow, cuda_graph and fixed and explicit)
+        graph = cuda_graph and fixed and explicit
+        self._new_lane = partial(Lane, self._gpu, self._engine, self._tensors, narrow, graph)
         # Up to 8.6 two contexts cannot share a profile, and a plan of ours has one.
         self._most = 2 if fixed or version_numbers(self._trt.__version__) >= (10,) else 1
         with self._lane():
             pass  # the memory is taken now rather than with the first image
-        if self._takes_images():
-            self.run_image = self._run_image
+        self._images = self._takes_images()
 
     def _load(self, key: Mapping[str, Any]) -> None:
+        problem = ""
         with self._gpu.current():
             self._trt.init_libnvinfer_plugins(self._logger, "")
-            runtime = self._trt.Runtime(self._logger)
+            self._runtime = self._trt.Runtime(self._logger)
             dla = str(key.get("device", "")).partition(" DLA ")[2]
             if dla:
-                runtime.DLA_core = int(dla)
+                self._runtime.DLA_core = int(dla)
             if key.get("options", {}).get("version_compatible"):
                 # Such a plan carries code. This one is recorded in our own cache or was named by the user.
-                runtime.engine_host_code_allowed = True
-            self._engine = runtime.deserialize_cuda_engine(self._plan.read_bytes())
+                self._runtime.engine_host_code_allowed = True
+            self._engine = self._runtime.deserialize_cuda_engine(self._plan.read_bytes())
             if self._engine is None:
-                reason = last_error(self._logger, "it does not say why")
-                version = self._trt.__version__
-                raise PerceptionError(f"{self._plan}: TensorRT {version} does not load it: {reason}; build it again")
-            self._runtime = runtime
-            self._tensors = plan_tensors(self._trt, self._engine, self._plan)
+                said = last_error(self._logger, "it does not say why")
+                problem = f"{self._plan}: TensorRT {self._trt.__version__} does not load it: {said}; build it again"
+            else:
+                try:
+                    self._tensors = plan_tensors(self._trt, self._engine, self._plan)
+                except PerceptionError as error:
+                    problem = str(error)
+            if problem:
+                self._engine = self._runtime = None
+        if problem:
+            # Raised out here: a traceback from inside would keep TensorRT's objects beyond the no context.
+            raise PerceptionError(problem)
 
     def _narrowed(self, wanted: frozenset[str]) -> frozenset[str]:
         names = {name.removesuffix(":0") for name in wanted}
@@ -150,6 +155,13 @@ class TensorRtEngine:
         self._check(inputs)
         with self._lane() as lane, self._errors():
             return lane.run(inputs)
+
+    @property
+    def run_image(self) -> Callable[..., dict[str, NDArray]]:
+        """`_run_image`, where the plan takes one image and the GPU's kernels compile; else no such attribute."""
+        if not self._images:
+            raise AttributeError(f"{self._plan.name} takes no images, only tensors")
+        return self._run_image
 
     def _run_image(
         self,
@@ -243,12 +255,10 @@ class TensorRtEngine:
     @contextmanager
     def _errors(self) -> Iterator[None]:
         """Failures of CUDA and TensorRT as one line that says where."""
-        import pycuda.driver as cuda
-
         self._logger.errors.clear()
         try:
             yield
-        except cuda.Error as error:
+        except self._gpu.failure as error:
             said = " ".join(str(error).split())
             raise PerceptionError(f"{self._plan.name} on {self._gpu.name}: {said}; restart the process") from error
         except PerceptionError as error:

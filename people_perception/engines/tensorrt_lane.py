@@ -16,7 +16,7 @@ from people_perception.engines import cuda_preprocess
 from people_perception.engines.base import TensorInfo
 from people_perception.engines.cuda import Buffer, Gpu
 from people_perception.engines.cuda_graph import CudaGraph
-from people_perception.engines.tensorrt_tensors import Shape, Tensors
+from people_perception.engines.tensorrt_tensors import Calls, Shape, Tensors
 from people_perception.errors import PerceptionError
 from people_perception.geometry import Geometry
 
@@ -47,17 +47,14 @@ class Lane:
         self._graph: CudaGraph | None = None
         self._wants_graph = graph
         self._runs = 0
-        self._context: Any = None
+        self._calls: Calls | None = None
         with gpu.current() as cuda:
             self._cuda = cuda
             self._stream = cuda.Stream()
             # Waits asleep; waiting on the stream spins on a core that the robot needs.
             self._done = cuda.Event(cuda.event_flags.BLOCKING_SYNC)
             try:
-                self._context = engine.create_execution_context()
-                if self._context is None:
-                    raise PerceptionError("TensorRT makes no execution context; the GPU may be out of memory")
-                self._calls = tensors.calls(self._context)
+                self._calls = _open_context(engine, tensors)
                 self._shapes: dict[str, Shape] = dict(tensors.largest)
                 self._found = self._calls.set_shapes(self._shapes)
                 self._allocate()
@@ -121,6 +118,7 @@ class Lane:
 
     def _set_shapes(self, shapes: dict[str, Shape]) -> None:
         if shapes != self._shapes:
+            assert self._calls is not None
             self._found = self._calls.set_shapes(shapes)
             self._shapes = shapes
 
@@ -173,6 +171,7 @@ class Lane:
         self._enqueue_network()
 
     def _enqueue_network(self) -> None:
+        assert self._calls is not None
         if not self._calls.enqueue(self._stream.handle):
             raise PerceptionError("TensorRT does not run the network")
 
@@ -186,13 +185,20 @@ class Lane:
         if self._graph is not None:
             self._graph.close()
             self._graph = None
-        self._calls = None  # type: ignore[assignment]
-        self._context = None
+        if self._calls is not None:
+            self._calls.release()
         for buffer in (*self._buffers.values(), *self._narrow.values(), *([self._image] if self._image else [])):
             buffer.free()
         self._buffers, self._narrow, self._image = {}, {}, None
         self._done = None
         self._stream = None
+
+
+def _open_context(engine: Any, tensors: Tensors) -> Calls:
+    context = engine.create_execution_context()
+    if context is None:
+        raise PerceptionError("TensorRT makes no execution context; the GPU may be out of memory")
+    return tensors.calls(context)
 
 
 def _bytes(shape: Shape, dtype: str) -> int:

@@ -39,6 +39,9 @@ class Calls(Protocol):
     def enqueue(self, stream: int) -> bool:
         """Put the network on a stream; False when TensorRT refuses."""
 
+    def release(self) -> None:
+        """Let go of the context, which an exception's traceback would keep otherwise."""
+
 
 class Tensors(Protocol):
     """The tensors of one plan.
@@ -126,6 +129,10 @@ class NamedCalls:
         """See `Calls.enqueue`."""
         return bool(self._context.execute_async_v3(stream_handle=stream))
 
+    def release(self) -> None:
+        """See `Calls.release`."""
+        self._context = None
+
 
 class ImplicitBatch:
     """Bindings in order and the batch apart, TensorRT 8.x only; see `Tensors`."""
@@ -167,6 +174,10 @@ class BoundCalls:
     def enqueue(self, stream: int) -> bool:
         """See `Calls.enqueue`."""
         return bool(self._context.execute_async(batch_size=self._batch, bindings=self._bindings, stream_handle=stream))
+
+    def release(self) -> None:
+        """See `Calls.release`."""
+        self._context = None
 
 
 def _dtype(dtype: Any, name: str, plan: object) -> str:
