@@ -34,6 +34,8 @@ BOXES = ("instances", "detections", "faces")
 SOURCES: dict[str, type] = {**dict.fromkeys(MASKS, Image), **dict.fromkeys(BOXES, Detection2DArray)}
 """Topics whose results are drawn, in the order in which they are painted."""
 
+_LABELS = ("person", "bag", "face")
+"""So that each has its colour, whichever topic it comes on."""
 _TICK = 0.1
 _SAME_PERSON = 0.6
 """IoU from which a detection and an instance are one person."""
@@ -183,7 +185,7 @@ class OverlayNode(LifecycleNode):
         opacity, show_labels = self.values["mask_opacity"], self.values["show_labels"]
         masks = {source: image_from_message(results[source]) for source in MASKS if source in results}
         draw_masks(picture, masks.get("segmentation/mask"), masks.get("instances/mask"), opacity)
-        found = {source: detections_from_message(results[source]) for source in BOXES if source in results}
+        found = {s: detections_from_message(results[s], _LABELS) for s in BOXES if s in results}
         if "instances" in found and "detections" in found:
             found["detections"] = without_repeated(found["detections"], found["instances"])
         for detections in found.values():
