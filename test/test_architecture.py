@@ -36,17 +36,17 @@ RANKS = {
     "selection": 6,
     "model": 7,
     "two_stage": 8,
-    "evaluation": 8,
-    "report": 8,
-    "doctor": 8,
-    "sources": 9,
+    "loading": 9,
+    "evaluation": 10,
+    "report": 10,
+    "doctor": 10,
+    "sources": 10,
     "bags": 9,
-    "ros": 10,
-    "cli": 11,
+    "ros": 12,
+    "cli": 13,
 }
-# Inside functions: load_model opens two-stage models, which hold models; recorded messages are converted as a node does;
-# doctor looks at a graph where there is ROS.
-ALLOWED = {("model", "two_stage"), ("sources", "ros"), ("bags", "ros"), ("doctor", "ros")}
+# Inside functions: recorded messages are converted as a node does; doctor looks at a graph where there is ROS.
+ALLOWED = {("sources", "ros"), ("doctor", "ros")}
 ROS = ("rclpy", "launch", "launch_ros", "lifecycle_msgs", "rcl_interfaces", "builtin_interfaces", "rosgraph_msgs")
 HEAVY = (
     "tensorrt",

@@ -17,7 +17,8 @@ import people_perception as pp
 from people_perception.engines import tensorrt_installation
 from people_perception.errors import PerceptionError
 from people_perception.images import read_image
-from people_perception.model import Model, load_model
+from people_perception.loading import load_model
+from people_perception.model import Model
 from people_perception.preprocess import Frame
 
 BLACK = np.zeros((1088, 1920, 3), np.uint8)

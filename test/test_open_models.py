@@ -11,7 +11,8 @@ import pytest
 from tflite_networks import real_weights
 
 from people_perception.catalogue import get_spec
-from people_perception.model import Perceiver, load_model
+from people_perception.loading import load_model
+from people_perception.model import Perceiver
 from people_perception.preprocess import Frame
 from people_perception.results import Detections, Instances, Segmentation
 

@@ -43,7 +43,7 @@ def model_from(args: argparse.Namespace) -> Perceiver:
         ValueError: an option is unknown or out of range.
     """
     from people_perception.catalogue import get_spec
-    from people_perception.model import load_model
+    from people_perception.loading import load_model
 
     options = parse_options(args.option, get_spec(args.model).labels)
     return load_model(args.model, args.engine, args.weights, **options)

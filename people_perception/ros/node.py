@@ -18,7 +18,8 @@ from rclpy.parameter import Parameter as RosParameter
 
 from people_perception.catalogue import get_spec
 from people_perception.errors import PerceptionError
-from people_perception.model import Perceiver, load_model
+from people_perception.loading import load_model
+from people_perception.model import Perceiver
 from people_perception.ros.diagnostics import ERROR, OK, WARN, status
 from people_perception.ros.feed import CameraFeed
 from people_perception.ros.outputs import OUTPUTS

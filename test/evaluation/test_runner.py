@@ -16,7 +16,8 @@ from people_perception.engines import tensorrt_installation
 from people_perception.errors import PerceptionError
 from people_perception.evaluation.coco import CocoDataset
 from people_perception.evaluation.runner import evaluate
-from people_perception.model import Perceiver, load_model
+from people_perception.loading import load_model
+from people_perception.model import Perceiver
 
 
 @pytest.fixture(autouse=True)
