@@ -41,12 +41,12 @@ RANKS = {
     "report": 10,
     "doctor": 10,
     "sources": 10,
-    "bags": 9,
+    "bags": 11,
     "ros": 12,
     "cli": 13,
 }
 # Inside functions: recorded messages are converted as a node does; doctor looks at a graph where there is ROS.
-ALLOWED = {("sources", "ros"), ("doctor", "ros")}
+ALLOWED = {("sources", "ros"), ("bags", "ros"), ("doctor", "ros")}
 ROS = ("rclpy", "launch", "launch_ros", "lifecycle_msgs", "rcl_interfaces", "builtin_interfaces", "rosgraph_msgs")
 HEAVY = (
     "tensorrt",
