@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -18,6 +19,8 @@ def progress(total: int | None, description: str, unit: str = "frame") -> Any:
     """
     from tqdm import tqdm
 
+    shown = sys.stderr.isatty()
+    size = os.get_terminal_size(sys.stderr.fileno()) if shown else os.terminal_size((80, 24))
     scaled = unit == "B"
     return tqdm(
         total=total,
@@ -26,7 +29,9 @@ def progress(total: int | None, description: str, unit: str = "frame") -> Any:
         unit_scale=scaled,
         unit_divisor=1024 if scaled else 1000,
         file=sys.stderr,
-        disable=not sys.stderr.isatty(),
+        disable=not shown,
         leave=False,
-        dynamic_ncols=True,
+        # Serial consoles and some containers say that they have no rows and columns; tqdm then shows nothing.
+        ncols=size.columns or 80,
+        nrows=size.lines or 24,
     )
