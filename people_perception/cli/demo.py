@@ -148,8 +148,9 @@ def _report(record: Run, folder: Path, as_json: bool) -> int:
     for text in record.notes:
         note(text)
     note(headline(record))
-    pictures = sum(bool(frame.picture) for frame in record.frames)
-    note(f"{pictures} annotated frames in {folder / 'frames'}")
+    folders = [frame.picture.partition("/")[0] for frame in record.frames if frame.picture]
+    for name in dict.fromkeys(folders):
+        note(f"{folders.count(name)} annotated frames in {folder / name}")
     for path in reversed(written):
         note(str(path))
     if as_json:
