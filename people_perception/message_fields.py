@@ -46,7 +46,7 @@ def detection_fields(found: Detections | Instances) -> list[BoxFields]:
     boxes = detections.boxes.astype(np.float64)
     centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     rows = zip(centres.tolist(), sizes.tolist(), detections.scores.tolist(), detections.names(), ids, strict=True)
-    return [BoxFields(*centre, *size, score, label, identity) for centre, size, score, label, identity in rows]
+    return [BoxFields(x, y, w, h, score, label, identity) for (x, y), (w, h), score, label, identity in rows]
 
 
 def detections_from_message(message: Any, labels: Sequence[str] = ()) -> Detections:
