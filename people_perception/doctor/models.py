@@ -14,7 +14,7 @@ from people_perception.engines.tensorrt_installation import gpu_name, gpu_proble
 from people_perception.errors import PerceptionError
 from people_perception.selection import select
 from people_perception.store.inventory import verify
-from people_perception.store.paths import model_dir
+from people_perception.store.paths import find_weights, model_dir
 
 
 def check_files() -> Iterator[Finding]:
@@ -53,11 +53,10 @@ def _select(spec: ModelSpec) -> Finding:
         )
     if chosen.spec.name == spec.folder:
         return ok(check, chosen.reason)
-    return warning(
-        check,
-        f"{chosen.spec.name} stands in, in {chosen.engine}: no weights of its own",
-        f"people_perception models fetch {spec.name}",
-    )
+    fix = f"people_perception models fetch {spec.name}"
+    if find_weights(spec):  # they are there, but not for this machine
+        fix = f"mend that, or bring a network that runs here: people_perception models import {spec.name} FILE"
+    return warning(check, chosen.reason.partition(" (run ")[0], fix)
 
 
 def _fetchable(spec: ModelSpec) -> str:

@@ -261,8 +261,20 @@ def test_an_open_model_stands_in(store: Path) -> None:
     (store / "open_person" / get_spec("open_person").weights[0].file).write_bytes(b"x")
     finding = only(models.check_selection(), "model peoplenet")
     assert finding.level == "warning"
-    assert finding.message == "open_person stands in, in litert: no weights of its own"
+    assert finding.message == f"open_person stands in for peoplenet: no weights in {store / 'peoplenet'}"
     assert finding.fix == "people_perception models fetch peoplenet"
+
+
+def test_weights_that_this_machine_cannot_run(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, file in (("open_face", None), ("facedetect_ir", "resnet18_facedetectir_pruned.etlt")):
+        (store / name).mkdir(parents=True)
+        (store / name / (file or get_spec(name).weights[0].file)).write_bytes(b"x")
+    problem = "people_perception.engines.tensorrt_installation.tensorrt_problem"
+    monkeypatch.setattr(problem, lambda: "TensorRT is not installed")
+    finding = only(models.check_selection(), "model facedetect_ir")
+    assert finding.level == "warning"
+    assert finding.message.endswith("resnet18_facedetectir_pruned.etlt: TensorRT is not installed")
+    assert finding.fix.endswith("people_perception models import facedetect_ir FILE")
 
 
 def test_a_model_that_runs_and_why(store: Path, assets: Path) -> None:
