@@ -63,7 +63,9 @@ class Geometry:
                 f"mask is {width}x{height}; the network's input is {'x'.join(map(str, self.network_size))}"
             )
         (x, y), (w, h) = self.offset, self.content_size
-        return cv2.resize(mask[y : y + h, x : x + w], self.source_size, interpolation=cv2.INTER_NEAREST)
+        # The image was resized with pixel centres. INTER_NEAREST takes the pixel at floor(x * scale), which would move
+        # the mask by up to half a network pixel; INTER_NEAREST_EXACT takes the nearest centre at the same cost.
+        return cv2.resize(mask[y : y + h, x : x + w], self.source_size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def stretch(source_size: Size, network_size: Size) -> Geometry:
@@ -76,10 +78,11 @@ def stretch(source_size: Size, network_size: Size) -> Geometry:
 def letterbox(source_size: Size, network_size: Size, centred: bool = False) -> Geometry:
     """The image as large as it fits with its aspect kept, at the top left or in the centre; the rest is padding."""
     _check(source_size)
-    scale = min(network_size[0] / source_size[0], network_size[1] / source_size[1])
+    # Rounded as TAO Deploy's resize_pad does.
+    scale = 1.0 / max(source_size[0] / network_size[0], source_size[1] / network_size[1])
     content = (
-        min(network_size[0], max(1, int(source_size[0] * scale + 0.5))),
-        min(network_size[1], max(1, int(source_size[1] * scale + 0.5))),
+        min(network_size[0], max(1, round(source_size[0] * scale))),
+        min(network_size[1], max(1, round(source_size[1] * scale))),
     )
     offset = ((network_size[0] - content[0]) // 2, (network_size[1] - content[1]) // 2) if centred else (0, 0)
     return Geometry(source_size, network_size, content, offset, (scale, scale))
