@@ -86,7 +86,7 @@ def _cut(cls: type, names: set[str] | None) -> type:
         delattr(cls, name)
 
     def setter(self: Any, name: str, value: Any) -> None:
-        if not name.startswith("_") and name not in names:
+        if type(self) is cls and not name.startswith("_") and name not in names:
             raise AttributeError(f"'{cls.__name__}' object has no attribute {name!r}")
         object.__setattr__(self, name, value)
 
