@@ -41,7 +41,7 @@ class GraphProcess:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C reaches every process of a terminal's group; the nodes are to stop after the camera.
                 start_new_session=True,
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT),
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
             )
 
     @property

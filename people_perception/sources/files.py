@@ -164,8 +164,9 @@ def _open(name: str, backend: int) -> Any:
 
     # FFmpeg and OpenCV log to the terminal; OpenCV reads the first when the plugin is loaded, the second at once.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    logging = cv2.utils.logging
+    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
         return cv2.VideoCapture(name, backend)
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        logging.setLogLevel(before)
