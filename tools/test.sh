@@ -36,6 +36,9 @@ if [ "${#failed[@]}" -gt 0 ]; then exit 1; fi
 stage "ruff check" ruff check
 stage "ruff format" ruff format --check
 stage "mypy" mypy people_perception
+# Tests of the open models run on their real weights.
+python -m people_perception models fetch open ||
+  echo "test: the open models could not be fetched: their tests will be skipped"
 run_pytest "${arguments[@]}"
 
 if $both && grep -q ^wheels "$VIRTUAL_ENV/.people_perception/environment"; then

@@ -67,7 +67,7 @@ CAMERA = (
         "qos.image.reliability",
         str,
         "best_effort",
-        "Reliability of the image subscription; best_effort also receives from a reliable camera.",
+        "Reliability of the image subscription; best_effort also hears a reliable camera.",
         choices=("best_effort", "reliable"),
     ),
     _fixed(
@@ -102,7 +102,7 @@ PERCEPTION = (
     _fixed(
         "dla_core", int, -1, "DLA core for TensorRT engines with GPU fallback; -1 uses the GPU.", minimum=-1, maximum=7
     ),
-    _fixed("device", int, 0, "CUDA device.", minimum=0, maximum=63),
+    _fixed("device", int, 0, "Number of the CUDA device.", minimum=0, maximum=63),
     _fixed("allow_build", bool, True, "Build a TensorRT engine when none fits; false refuses to start instead."),
     _fixed("providers", list, ["CPUExecutionProvider"], "ONNX Runtime execution providers in order of preference."),
     _fixed(

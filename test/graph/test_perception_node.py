@@ -13,7 +13,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
-from rclpy.qos import DurabilityPolicy
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
@@ -254,6 +254,17 @@ def test_nobody_listens_nothing_is_subscribed_and_work_resumes(graph: Graph) -> 
     found = graph.listen(Detection2DArray, "/people/detections")
     graph.send_until(camera, lambda: graph.image(square(RED)), lambda: found, timeout=5.0)
     assert camera.get_subscription_count() == 1
+
+
+@pytest.mark.parametrize(
+    "parameter", ["qos.image.reliability:=reliable", "qos_overrides./people/image.subscription.reliability:=reliable"]
+)
+def test_qos_by_parameter_and_by_override(graph: Graph, parameter: str) -> None:
+    graph.start("peoplenet_node", parameter)
+    found = graph.listen(Detection2DArray, "/people/detections")
+    graph.send_until(graph.camera(reliable=True), lambda: graph.image(square(RED)), lambda: found)
+    (subscription,) = graph.node.get_subscriptions_info_by_topic("/people/image")
+    assert subscription.qos_profile.reliability == ReliabilityPolicy.RELIABLE
 
 
 def test_max_rate(graph: Graph) -> None:
