@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LICENCE = "# Copyright 2026 The people_perception authors\n# SPDX-License-Identifier: Apache-2.0\n"
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
 HEADERS = {
-    "perception": "Parameters of the perception nodes with their defaults; those of models that do not run are ignored.",
+    "perception": "Parameters of the perception nodes, with defaults. Those of models that do not run are ignored.",
     "overlay": "Parameters of the overlay node, with their defaults.",
 }
 

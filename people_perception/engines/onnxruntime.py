@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,9 +78,9 @@ class OnnxRuntimeEngine:
         self._session = None
 
 
-def _info(node: object) -> TensorInfo:
-    shape = tuple(x if isinstance(x, int) else -1 for x in node.shape)  # type: ignore[attr-defined]
-    return TensorInfo(node.name, shape, _DTYPES.get(node.type, node.type))  # type: ignore[attr-defined]
+def _info(node: Any) -> TensorInfo:
+    shape = tuple(x if isinstance(x, int) else -1 for x in node.shape)
+    return TensorInfo(node.name, shape, _DTYPES.get(node.type, node.type))
 
 
 def _first_line(error: Exception) -> str:
