@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 import networks
 import people_perception as pp
+from people_perception.catalogue import get_spec
 from people_perception.engines import tensorrt_installation
 from people_perception.errors import PerceptionError
 from people_perception.images import read_image
 from people_perception.loading import load_model
 from people_perception.model import Model
 from people_perception.preprocess import Frame
+from people_perception.store import paths
 
 BLACK = np.zeros((1088, 1920, 3), np.uint8)
 
@@ -175,6 +177,7 @@ def test_a_network_for_other_labels_is_an_error(tmp_path: Path) -> None:
 
 def test_missing_weights_name_the_command_that_gets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PP_MODEL_DIR", str(tmp_path))
+    monkeypatch.setattr(paths, "search_dirs", lambda: [tmp_path])
     with pytest.raises(
         PerceptionError, match=r"no weights in .*peoplenet; run \"python -m people_perception models fetch"
     ):
@@ -202,13 +205,10 @@ class TestStandIn:
 
     @pytest.fixture(autouse=True)
     def _store(self, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from people_perception.catalogue import get_spec
-        from people_perception.store.paths import find_weights
-
-        found = find_weights(get_spec("open_person"))
+        found = paths.find_weights(get_spec("open_person"))
         if not found:
             pytest.skip("the open models are not there: python -m people_perception models fetch open")
-        monkeypatch.setenv("PP_MODEL_DIR", str(tmp_path))
+        monkeypatch.setattr(paths, "search_dirs", lambda: [tmp_path])
         (tmp_path / "open_person").mkdir()
         (tmp_path / "open_person" / found[0][0].file).symlink_to(found[0][1])
 

@@ -12,6 +12,7 @@ import pytest
 from people_perception.engines import tensorrt_installation
 from people_perception.errors import PerceptionError
 from people_perception.selection import select
+from people_perception.store import paths
 
 PROBLEM = "TensorRT is not installed"
 ONNX = "resnet34_peoplenet.onnx"
@@ -23,6 +24,7 @@ OPEN = "object_detection_ssd_mobilenetv2_oidv4_fp16.tflite"
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Puts an empty file into a store that holds nothing else; a selection does not look into files."""
     monkeypatch.setenv("PP_MODEL_DIR", str(tmp_path))
+    monkeypatch.setattr(paths, "search_dirs", lambda: [tmp_path])  # not what was fetched into this checkout
     monkeypatch.delenv("PP_MODEL_PATH", raising=False)
 
     def write(folder: str, file: str) -> Path:
