@@ -73,10 +73,17 @@ def run(args: argparse.Namespace) -> int:
     arguments = _arguments(args)
     restart_with_settings(["demo", *arguments])
     models = [name.strip() for name in args.models.split(",") if name.strip()]
-    _check_models(models)
     from people_perception.sources import open_source
 
     source = open_source(args.source, args.rate, args.size, args.topic)
+    try:
+        _check_models(models)
+        return _demo(source, models, args, shlex.join(["python", "-m", "people_perception", "demo", *arguments]))
+    finally:
+        source.close()
+
+
+def _demo(source: Source, models: Sequence[str], args: argparse.Namespace, command: str) -> int:
     seconds = args.seconds
     if source.count is None and args.frames is None and seconds is None:
         seconds = ENDLESS_SECONDS
@@ -91,17 +98,15 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     note(f"source: {source.title}")
     begin = time.monotonic()
-    try:
-        with LiveRun(source, models, folder, args.frames, seconds) as live:
-            live.wait_until_ready(_Waiting())
-            note(f"graph: {', '.join(models)} and overlay, ready after {time.monotonic() - begin:.1f} s")
-            try:
-                _play(live, source, args.frames, seconds)
-            except KeyboardInterrupt:
-                live.stop("ended early, by Ctrl-C")
-            record = live.finish(shlex.join(["python", "-m", "people_perception", "demo", *arguments]))
-    finally:
-        source.close()
+    with LiveRun(source, models, folder, args.frames, seconds) as live:
+        live.wait_until_ready(_Waiting())
+        note(f"graph: {', '.join(models)} and overlay, ready after {time.monotonic() - begin:.1f} s")
+        note(f"watch: {live.namespace}/overlay, in RViz or with ros2 topic")
+        try:
+            _play(live, source, args.frames, seconds)
+        except KeyboardInterrupt:
+            live.stop("ended early, by Ctrl-C")
+        record = live.finish(command)
     return _report(record, folder, args.json)
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 from people_perception.report.plots import histogram, step_plot
 from people_perception.report.record import FACES, PEOPLE, PICTURE, SHARE, Frame, ModelRun, Output, Run
 from people_perception.report.style import CSS
-from people_perception.report.summary import Flow, flow, latencies, latency, notable, people, slowest_answer
+from people_perception.report.summary import (
+    Flow,
+    flow,
+    latencies,
+    latency,
+    main_camera,
+    notable,
+    people,
+    slowest_answer,
+)
 
 _SERIES = 6
 _COUNTED = {PEOPLE: "people", FACES: "faces", SHARE: "share of the image that is person", PICTURE: "annotated image"}
@@ -78,7 +87,7 @@ def _head(run: Run) -> str:
 
 
 def _tiles(run: Run) -> str:
-    frames = run.of_camera("image")
+    frames = run.of_camera(main_camera(run))
     answered = [frame for frame in frames if frame.answers]
     counts = [people(run, frame) for frame in answered]
     measured = latency([t for o in run.outputs if o.counts != PICTURE for t in latencies(run, o)])
@@ -103,7 +112,7 @@ def _notable_pictures(run: Run, pictures: Mapping[str, bytes]) -> str:
     for camera in cameras:
         for title, frame in notable(run, camera).items():
             # One picture of a second camera is enough to see that it works.
-            if frame.picture in pictures and (camera == "image" or title == "busiest"):
+            if frame.picture in pictures and (camera == main_camera(run) or title == "busiest"):
                 figures.append(_figure(run, frame, title, pictures[frame.picture]))
     return f'<h2>Frames worth a look</h2><div class="pictures">{"".join(figures)}</div>' if figures else ""
 

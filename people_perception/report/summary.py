@@ -86,6 +86,12 @@ def people(run: Run, frame: Frame) -> int:
     return found
 
 
+def main_camera(run: Run) -> str:
+    """The camera to show first: the colour camera, if any model reads it."""
+    cameras = {output.camera for output in run.outputs if output.counts != PICTURE}
+    return "image" if "image" in cameras or not cameras else min(cameras)
+
+
 def slowest_answer(run: Run, frame: Frame) -> float:
     """Milliseconds of a frame's slowest answer; the drawing is no answer."""
     topics = [output.topic for output in run.outputs if output.counts != PICTURE]

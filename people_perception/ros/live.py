@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,9 +26,6 @@ from people_perception.ros.graph_process import GraphProcess
 from people_perception.ros.player import IMAGE, INFRARED, Player
 from people_perception.ros.recorder import OVERLAY, Recorder, expected_outputs
 from people_perception.sources import Source
-
-NAMESPACE = "/people_demo"
-"""Not that of a robot's own graph, which may be in the same ROS domain."""
 
 _POLL = 0.05
 _QUIET = 1.0
@@ -66,11 +64,13 @@ class LiveRun:
         self.notes: list[str] = []
         # Without an infrared camera, the models of infrared share the colour camera.
         remapped = [] if source.infrared else ["-r", f"{INFRARED}:={IMAGE}"]
-        arguments = ["--models", ",".join(models), "--namespace", NAMESPACE, "--overlay"]
+        # Of its own: a robot's graph, or another demo, may be in the same ROS domain.
+        self.namespace = f"/people_demo_{os.getpid()}"
+        arguments = ["--models", ",".join(models), "--namespace", self.namespace, "--overlay"]
         self._graph = GraphProcess([*arguments, "--ros-args", *remapped], folder / "graph.log")
         # The graph loads while this process starts its own part. Ctrl-C stays a KeyboardInterrupt.
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self._node = Node("camera", namespace=NAMESPACE)
+        self._node = Node("camera", namespace=self.namespace)
         cameras = (IMAGE, INFRARED) if source.infrared else (IMAGE,)
         self.recorder = Recorder(self._node, expected_outputs(models, cameras), folder)
         self.player = Player(self._node, source, self.recorder.sent, frames, seconds)
@@ -101,11 +101,6 @@ class LiveRun:
         end = time.monotonic() + self._start_limit
         while not self._is_ready():
             self._check_graph()
-            if self._node.count_publishers(f"{NAMESPACE}/{OVERLAY}") > 1:
-                raise PerceptionError(
-                    f"another demo runs in this ROS domain ({NAMESPACE}/{OVERLAY} has two publishers); "
-                    "end it, or set ROS_DOMAIN_ID to another number"
-                )
             if time.monotonic() > end:
                 raise PerceptionError(
                     f"the graph is not ready after {self._start_limit:.0f} s; "

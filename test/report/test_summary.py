@@ -16,6 +16,7 @@ from people_perception.report.summary import (
     fullest,
     latencies,
     latency,
+    main_camera,
     notable,
     people,
     slowest_answer,
@@ -71,6 +72,13 @@ def test_notable_frames() -> None:
     assert {title: frame.index for title, frame in chosen.items()} == {"busiest": 3, "emptiest": 7, "slowest": 8}
     assert slowest_answer(run, chosen["slowest"]) == pytest.approx(500)
     assert notable(run, "no such camera") == {}
+
+
+def test_the_camera_that_models_read_comes_first() -> None:
+    run = make_run()
+    assert main_camera(run) == "image"
+    assert main_camera(replace(run, outputs=OUTPUTS[2:])) == "ir_image"
+    assert main_camera(replace(run, outputs=OUTPUTS[3:])) == "image"
 
 
 def test_a_run_of_one_frame_has_one_notable_frame() -> None:
