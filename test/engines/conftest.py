@@ -46,7 +46,6 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[gpu.Mac
 @pytest.fixture
 def tensorrt(machine: gpu.Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Installs a version of TensorRT on the simulated machine and gives its module."""
-
     # Another test may have built with the real TensorRT for RTX; the simulated machine has none.
     monkeypatch.delitem(sys.modules, "tensorrt_rtx", raising=False)
 
