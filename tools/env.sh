@@ -51,14 +51,18 @@ if [ "$_pp_mode" = wheels ]; then export ROS_DISTRO="$_pp_distro" ROS_VERSION=2 
 
 export RMW_IMPLEMENTATION="${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}"
 # A camera image does not fit the shared memory that Fast DDS reserves by default. Fast DDS 2 and 3 read one name each.
+_pp_rest=$_pp_root/config/fastdds_large_images.xml
+if [ "${FASTRTPS_DEFAULT_PROFILES_FILE:-}" = "$_pp_rest" ]; then unset FASTRTPS_DEFAULT_PROFILES_FILE; fi
+if [ "${FASTDDS_DEFAULT_PROFILES_FILE:-}" = "$_pp_rest" ]; then unset FASTDDS_DEFAULT_PROFILES_FILE; fi
 if [ -z "${FASTDDS_BUILTIN_TRANSPORTS:-}${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then
-  # Each process reserves 64 MB; a container has no more than that for all, unless it was told.
-  _pp_rest=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print int($2 / 1024) }')
-  if [ "${_pp_rest:-0}" -ge 512 ]; then
-    export FASTRTPS_DEFAULT_PROFILES_FILE="$_pp_root/config/fastdds_large_images.xml"
-    export FASTDDS_DEFAULT_PROFILES_FILE="$FASTRTPS_DEFAULT_PROFILES_FILE"
+  # Each process reserves 64 MB. A container has no more than that for all of them, unless it was told.
+  if [ "$(df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 { print $2 }')" -lt 512 ] 2>/dev/null; then
+    echo "people_perception: /dev/shm is too small for large images between processes: docker run --shm-size=1g" >&2
   else
-    echo "people_perception: /dev/shm holds ${_pp_rest:-0} MB, too little for large images between processes: docker run --shm-size=1g" >&2
+    case $ROS_DISTRO in
+      humble | jazzy) export FASTRTPS_DEFAULT_PROFILES_FILE="$_pp_rest" ;;
+      *) export FASTDDS_DEFAULT_PROFILES_FILE="$_pp_rest" ;;
+    esac
   fi
 fi
 # A process keeps the memory of one frame for the next instead of giving it back. The C library reads them when a

@@ -17,10 +17,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = Path(sys.prefix)
-PROFILE = str(ROOT / "config" / "fastdds_large_images.xml")
+# Fast DDS 3 has another name for it, and warns of the old one.
+PROFILES = {
+    "humble": "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "jazzy": "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "kilted": "FASTDDS_DEFAULT_PROFILES_FILE",
+}
+PROFILE = PROFILES.get(os.environ.get("ROS_DISTRO", ""), "FASTDDS_DEFAULT_PROFILES_FILE")
 VARIABLES = {
-    "FASTDDS_DEFAULT_PROFILES_FILE": PROFILE,
-    "FASTRTPS_DEFAULT_PROFILES_FILE": PROFILE,
+    PROFILE: str(ROOT / "config" / "fastdds_large_images.xml"),
     "RMW_IMPLEMENTATION": "rmw_fastrtps_cpp",
     "MALLOC_MMAP_THRESHOLD_": "536870912",
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
@@ -205,6 +210,7 @@ class TestEnv:
     def test_it_sets_the_variables(self, shell: str) -> None:
         values = variables_of(source_env(shell, "env"))
         assert {name: values.get(name) for name in VARIABLES} == VARIABLES
+        assert len(set(PROFILES.values()) & values.keys()) == 1
         assert values["VIRTUAL_ENV"] == str(PREFIX)
         assert values["AMENT_PREFIX_PATH"].split(":")[0] == str(PREFIX)
         assert "_ROS_WHEELS_BOOTSTRAP_COMPLETE" not in values
@@ -216,7 +222,7 @@ class TestEnv:
 
     def test_it_leaves_transports_alone_that_the_user_has_chosen(self, shell: str) -> None:
         values = variables_of(source_env(shell, "env", FASTDDS_BUILTIN_TRANSPORTS="UDPv4"))
-        assert not {"FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"} & values.keys()
+        assert not set(PROFILES.values()) & values.keys()
 
     def test_sourcing_it_twice_changes_nothing(self, shell: str) -> None:
         once = variables_of(source_env(shell, "env"))
