@@ -200,11 +200,12 @@ def _models(run: Run) -> str:
             what += f'<span class="why">{escape(model.model)} stands in</span>'
         rows.append(
             f"<tr><td>{what}</td><td>{escape(model.title)}"
+            f'<span class="why file">{escape(Path(model.weights).name)}</span>'
             f'<span class="why">{escape(model.reason)}</span></td>'
             f'<td>{escape(model.engine)}<span class="why">{escape(model.device)}</span></td>'
-            f'<td class="file">{escape(Path(model.weights).name)}</td><td>{_licence(model)}</td></tr>'
+            f"<td>{_licence(model)}</td></tr>"
         )
-    header = _header("asked for", "what ran, and why", "engine", "weights", "licence")
+    header = _header("asked for", "what ran, and why", "engine", "licence")
     return f'<h2>What ran where</h2><div class="card scroll"><table>{header}{"".join(rows)}</table></div>'
 
 
@@ -257,7 +258,7 @@ def _key(colour: int) -> str:
 
 
 def _header(first: str, *rest: str) -> str:
-    words = ("camera", "what ran, and why", "engine", "weights", "licence")
+    words = ("camera", "what ran, and why", "engine", "licence")
     cells = "".join(f"<th{'' if name in words else ' class=n'}>{escape(name)}</th>" for name in rest)
     return f"<tr><th>{escape(first)}</th>{cells}</tr>"
 
