@@ -43,6 +43,28 @@ def detectnet(path: Path, classes: int = 3, size: tuple[int, int] = (960, 544)) 
     )
 
 
+def fragile(path: Path, size: tuple[int, int] = (960, 544)) -> Path:
+    """A detectnet whose coverage is NaN when the image is black all over."""
+    width, height = size
+    grid = [height // 16, width // 16]
+    pick = np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1)
+    zeros, half = np.zeros((12, 3, 1, 1), np.float32), np.full(12, HALF_BOX / 35, np.float32)
+    nodes = [
+        helper.make_node("AveragePool", ["input_1:0"], ["cells"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("Conv", ["cells", "pick"], ["coverage"]),
+        helper.make_node("ReduceMax", ["input_1:0"], ["brightest"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Div", ["brightest", "brightest"], ["one"]),
+        helper.make_node("Mul", ["coverage", "one"], ["output_cov/Sigmoid:0"]),
+        helper.make_node("Conv", ["cells", "zeros", "half"], ["output_bbox/BiasAdd:0"]),
+    ]
+    outputs = [
+        ("output_cov/Sigmoid:0", TensorProto.FLOAT, [1, 3, *grid]),
+        ("output_bbox/BiasAdd:0", TensorProto.FLOAT, [1, 12, *grid]),
+    ]
+    constants = {"pick": pick, "zeros": zeros, "half": half}
+    return _save(path, nodes, ("input_1:0", [1, 3, height, width]), outputs, constants)
+
+
 def semantic(path: Path, size: tuple[int, int] = (960, 544)) -> Path:
     """A PeopleSemSegNet: input_2:0 -> argmax_1, INT64."""
     width, height = size
