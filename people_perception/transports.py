@@ -17,7 +17,7 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": "536870912", "MALLOC_TRIM_THRESHOLD_": "1073
 """Keeps the memory of one image for the next."""
 
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-"""What Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted) read the name of an XML profile from."""
+"""What Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted) read the name of an XML profile from; each knows its own."""
 
 
 def missing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -25,7 +25,7 @@ def missing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     absent = {name: value for name, value in MALLOC.items() if name not in environment}
     if not any(environment.get(name) for name in (*PROFILES, "FASTDDS_BUILTIN_TRANSPORTS")):
         profile = str(share_folder("config") / "fastdds_large_images.xml")
-        absent.update(dict.fromkeys(PROFILES, profile))
+        absent[PROFILES[0 if environment.get("ROS_DISTRO") in ("humble", "jazzy") else 1]] = profile
     return absent
 
 
