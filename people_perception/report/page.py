@@ -156,7 +156,7 @@ def _latency(run: Run) -> str:
             continue
         own = _own_percentiles(run, output)
         rows.append(
-            f"<tr><td>{_key(colour)} {escape(output.topic)}</td>"
+            f"<tr><td class=topic>{_key(colour)} {escape(output.topic)}</td>"
             + "".join(f'<td class="n">{v:.1f}</td>' for v in (summary.p50, summary.p95, summary.p99, summary.worst))
             + f'<td class="n">{own}</td></tr>'
         )
@@ -178,7 +178,7 @@ def _flows(run: Run) -> str:
         f = flow(run, output)
         numbers = (f.sent, f.answered, f.busy, f.limited, f.failed, f.lost)
         rows.append(
-            f"<tr><td>{_key(colour)} {escape(output.topic)}{_bar(f)}</td><td>{escape(output.camera)}</td>"
+            f"<tr><td class=topic>{_key(colour)} {escape(output.topic)}{_bar(f)}</td><td>{escape(output.camera)}</td>"
             + "".join(f'<td class="n">{n}</td>' for n in numbers)
             + "</tr>"
         )

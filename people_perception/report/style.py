@@ -49,7 +49,8 @@ a { color: var(--s0); }
 }
 .note { border-left: 3px solid var(--warn); padding: 2px 0 2px 14px; margin: 16px 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; }
+table { border-collapse: collapse; width: 100%; min-width: 620px; font-size: 14px; }
+.topic { white-space: nowrap; }
 th { text-align: left; font-weight: 500; color: var(--soft); font-size: 13px; }
 th, td { padding: 9px 14px 9px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
