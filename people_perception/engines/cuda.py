@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +29,7 @@ class Gpu:
     itself stays until the process ends: pycuda cannot release it from another thread than that which asked for it.
 
     Attributes:
+        users: what is to be closed before the context goes, at the latest when the process ends.
         index: counted from 0.
         name: with the compute capability.
         failure: the base of pycuda's exceptions.
@@ -42,6 +45,7 @@ class Gpu:
         with _lock:
             if index not in _gpus:
                 _gpus[index] = cls(index)
+                atexit.register(_gpus[index]._finish)
             return _gpus[index]
 
     def __init__(self, index: int) -> None:
@@ -50,6 +54,7 @@ class Gpu:
         self.index = index
         self.name = gpu_name(index)
         self._cuda = cuda
+        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
         self.failure: type[Exception] = cuda.Error
         try:
             self._context = cuda.Device(index).retain_primary_context()
@@ -57,6 +62,12 @@ class Gpu:
             raise PerceptionError(f"{self.name}: CUDA gives no context: {error}") from error
         self._kernels: dict[str, Any] | None = None
         self._kernel_lock = threading.Lock()
+
+    def _finish(self) -> None:
+        for user in list(self.users):
+            user.close()
+        # Left to its destructor, pycuda would release a primary context as if it were another kind, and complain.
+        self._context.detach()
 
     @property
     def architecture(self) -> str:

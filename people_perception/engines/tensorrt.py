@@ -102,6 +102,7 @@ class TensorRtEngine:
         with self._lane():
             pass  # the memory is taken now rather than with the first image
         self._images = self._takes_images()
+        self._gpu.users.add(self)
 
     def _load(self, key: Mapping[str, Any]) -> None:
         problem = ""

@@ -38,6 +38,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[gpu.Mac
     monkeypatch.setattr(nvrtc, "Nvrtc", _NoCompiler)
     monkeypatch.setattr(gpu.machine, "driver", driver, raising=False)
     forget("pycuda")
+    monkeypatch.setattr(cuda.atexit, "register", lambda finish: None)
     yield simulated
     forget("pycuda", "tensorrt")
     assert simulated.violations == []

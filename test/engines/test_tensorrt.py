@@ -80,6 +80,16 @@ def test_frees_in_another_thread_and_without_close(machine: gpu.Machine, plan: P
     assert machine.violations == []
 
 
+def test_the_end_of_the_process_closes_what_is_open(machine: gpu.Machine, plan: Path) -> None:
+    engine = TensorRtEngine(plan)
+    engine.run({"input_1:0": image()})
+    engine._gpu._finish()
+    assert machine.memory == {}
+    assert machine.freed[-1] == "primary context"
+    with pytest.raises(PerceptionError, match="closed"):
+        engine.run({"input_1:0": image()})
+
+
 def test_two_threads_overlap_and_more_wait(machine: gpu.Machine, plan: Path) -> None:
     engine = TensorRtEngine(plan)
     failures: list[Exception] = []

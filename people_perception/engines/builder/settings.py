@@ -73,12 +73,15 @@ class BuildSettings:
         Args:
             spec: the model.
             weights: its network; int8 takes the calibration cache beside it unless ``changes`` name one.
-            changes: fields; None means no change. Paths may be text and ``batch`` a list.
+            changes: fields; None means no change. Paths may be text, ``batch`` a list, and ``dla_core`` -1 for the GPU,
+                as in ROS parameters, which know no None.
 
         Raises:
             ValueError: a value is out of range.
         """
         values = {**spec.engine, **{name: value for name, value in changes.items() if value is not None}}
+        if values.get("dla_core") == -1:
+            del values["dla_core"]
         for name in ("calibration_cache", "timing_cache"):
             if name in values:
                 values[name] = Path(values[name]).expanduser()

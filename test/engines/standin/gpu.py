@@ -170,6 +170,8 @@ class Event:
 
 def free_in(context: Any, of: Machine, kind: str) -> bool:
     """As pycuda does: in the thing's own context object, which only the thread that made that may push for it."""
+    if not context.valid:
+        return False  # went with its context
     current = of.stack()[-1] if of.stack() else None
     if current is not context and context.thread != threading.get_ident():
         of.violations.append(f"{kind} in out-of-thread context could not be cleaned up")

@@ -54,9 +54,14 @@ class Context:
 
     def __init__(self, index: int) -> None:
         self.index, self.thread, self._machine = index, threading.get_ident(), gpu.machine
+        self.valid = True
 
     def push(self) -> None:
         self._machine.stack().append(self)
+
+    def detach(self) -> None:
+        gpu.free_in(self, self._machine, "primary context")
+        self.valid = False
 
     @staticmethod
     def pop() -> None:
