@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weighted DBSCAN on boxes: the clusters of scikit-learn, without its matrix of all distances.
 
-Boxes that can be neighbours lie close together in x, so the boxes are sorted by their left side and each block of
-them is compared with the window that it can reach. Where many of a block's pairs are neighbours (the cells on one
-person) they stay a boolean matrix; where few are they become a list of pairs.
+Boxes that can be neighbours lie close together in x. So the boxes are sorted by their left side, and each is compared
+with the next one, the one after that, and so on as far as any can reach: one vector operation compares all boxes with
+those so many places on. Where many of these pairs are neighbours (the cells on one person) they stay a boolean matrix;
+where few are they become a list.
 """
 
 from __future__ import annotations
@@ -15,29 +16,40 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 96  # rows of a block: few calls, and matrices that fit the second-level cache
-_DENSE = 16  # neighbours per row above which the matrix is cheaper than the list of pairs
-_LATER = np.triu(np.ones((_BLOCK, _BLOCK), bool), 1)
+_SIZE = 49152  # pairs in a band: few calls, and matrices that stay in the second-level cache
 
 Indices = NDArray[np.intp]
 Pairs = tuple[Indices, Indices]
 
 
-class _Block(NamedTuple):
-    """Which of the boxes ``columns`` are neighbours of the first of them, ``rows``.
+class _Band(NamedTuple):
+    """Which boxes from ``start`` on are neighbours of those ``ahead``, ``ahead`` + 1, ... places after them.
 
     Attributes:
-        adjacent: (R, C) bool, set only where the row comes before the column.
+        adjacent: (distances, boxes) bool.
     """
 
-    rows: slice
-    columns: slice
+    start: int
+    ahead: int
     adjacent: NDArray[np.bool_]
 
+    @property
+    def boxes(self) -> slice:
+        return slice(self.start, self.start + self.adjacent.shape[1])
+
+    def others(self, values: NDArray) -> NDArray:
+        """What ``values`` says of the second box of each pair; anything for those beyond the last box."""
+        padded = np.zeros(len(values) + len(self.adjacent), values.dtype)
+        padded[: len(values)] = values
+        return _shifted(padded, self.start + self.ahead, self.adjacent.shape)
+
     def pairs(self, chosen: NDArray[np.bool_]) -> Pairs:
-        """The two boxes of each pair that is set in ``chosen``, a matrix of this block's shape."""
-        row, column = np.divmod(chosen.ravel().nonzero()[0], chosen.shape[1])
-        return row + self.rows.start, column + self.rows.start
+        """The two boxes of each pair that is set in ``chosen``, a matrix of this band's shape."""
+        distance, box = np.divmod(chosen.ravel().nonzero()[0], chosen.shape[1])
+        box += self.start
+        distance += self.ahead
+        distance += box
+        return box, distance
 
 
 def dbscan(
@@ -69,26 +81,26 @@ def dbscan(
     corners = np.ascontiguousarray(boxes.T)
     radius = corners.dtype.type(eps + 1e-12)
     order, key = _sweep_order(corners, groups)
+    n = len(order)
+    if n == 0:
+        return labels
     corners, weights = corners[:, order], weights[order]
-    x1, y1, x2, y2 = corners
-    area = (x2 - x1) * (y2 - y1)
-    blocks, pairs = _neighbours(corners, area, radius, key, None if groups is None else groups[order])
-    own = 1 - area / (area + area.dtype.type(0.01)) <= radius
-    core = _cores(blocks, pairs, own, weights, max(int(min_samples), 1), order)
+    bands, pairs, own = _neighbours(corners, radius, key)
+    core = _cores(bands, pairs, own, weights, max(int(min_samples), 1), order)
     inside = core.nonzero()[0]
     if len(inside) == 0:
         return labels
-    root = _components(blocks, pairs, core)
+    root = _components(bands, pairs, core)
 
     inside = inside[order[inside].argsort()]
     roots, places = root[inside], np.arange(len(inside))
-    first = np.empty(len(order), np.intp)
+    first = np.empty(n, np.intp)
     first[roots[::-1]] = places[::-1]  # of several assignments the last one stays: the first core of each cluster
     first = first[roots]
-    swept = np.full(len(order), -1, np.intp)
+    swept = np.full(n, -1, np.intp)
     swept[inside] = ((first == places).cumsum() - 1)[first]
-    if len(inside) < len(order):
-        _add_border(swept, blocks, pairs, core)
+    if len(inside) < n:
+        _add_border(swept, bands, pairs, core)
     labels[order] = swept
     return labels
 
@@ -113,60 +125,68 @@ def _sweep_order(
     return order[by_left], left[by_left] + groups * span
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # of pairs beyond the reach, which do not count
 def _neighbours(
-    corners: NDArray[np.floating],
-    area: NDArray[np.floating],
-    radius: np.floating,
-    key: NDArray[np.float64],
-    groups: NDArray[np.integer] | None,
-) -> tuple[list[_Block], Pairs]:
-    """Compare each block of boxes with all that it can reach.
+    corners: NDArray[np.floating], radius: np.floating, key: NDArray[np.float64]
+) -> tuple[list[_Band], Pairs, NDArray[np.bool_]]:
+    """Compare each box with all that it can reach.
 
     Returns:
-        The blocks with many neighbours, and the pairs of neighbours in the other blocks.
+        The bands with many neighbours, the pairs of neighbours in the other bands, and which boxes are their own
+        neighbours.
     """
-    x1, y1, x2, y2 = corners
+    n, (x1, y1, x2, y2) = len(key), corners
     width = x2 - x1
-    # IoU >= 1 - eps needs a common width of (1 - eps) of either box, so the other begins within eps of the width.
-    # The hundred-thousandth covers the rounding of the distance.
-    reach = key + width * (float(radius) + 1e-5)
-    starts = range(0, len(key), _BLOCK)
-    ends = key.searchsorted(np.maximum.reduceat(reach, starts), "right").tolist() if len(key) else []
-    widest = max((end - start for start, end in zip(starts, ends, strict=True)), default=0) + _BLOCK
-    zeros = np.zeros(min(_BLOCK, len(key)) * widest, area.dtype)
+    area = width * (y2 - y1)
     one, hundredth = area.dtype.type(1), area.dtype.type(0.01)
-    blocks: list[_Block] = []
+    own = one - area / (area + hundredth) <= radius
+    # IoU >= 1 - eps needs a common width of (1 - eps) of either box, so the other begins within eps of the width. The
+    # hundred-thousandth covers the rounding of the distance.
+    last = key.searchsorted(key + width * (float(radius) + 1e-5), "right")
+    reach = (last - np.arange(1, n + 1)).astype(np.int32)
+    farthest = int(reach.max())
+    distances = np.arange(farthest + 1, dtype=np.int32)[:, None]
+    rows = max(1, min(farthest, _SIZE // n))
+    padded = np.zeros((5, n + rows), area.dtype)
+    padded[:, :n] = x1, width, y1, y2, area
+    bands: list[_Band] = []
     pairs: list[Pairs] = []
-    for start, end in zip(starts, ends, strict=True):
-        stop = min(start + _BLOCK, len(key))
-        rows, columns = slice(start, stop), slice(start, max(stop, end))
+    start, stop = 0, n
+    for ahead in range(1, farthest + 1, rows):
+        if ahead > 1:
+            reaching = (reach >= ahead).nonzero()[0]
+            start, stop = int(reaching[0]), int(reaching[-1]) + 1
+        shape = (min(rows, farthest + 1 - ahead), stop - start)
+        left, breadth, top, bottom, size = (_shifted(row, start + ahead, shape) for row in padded)
         # The same decisions bit for bit as the reference's, in its type. Of two boxes in this order the second has the
-        # larger x1. Clamping one side is enough: what is negative is no neighbour.
-        overlap = np.subtract(x2[rows, None], x1[columns])
-        np.minimum(overlap, width[columns], out=overlap)
-        np.maximum(overlap, zeros[: overlap.size].reshape(overlap.shape), out=overlap)
-        other = np.minimum(y2[rows, None], y2[columns])
-        other -= np.maximum(y1[rows, None], y1[columns])
+        # larger x1, and one within reach begins before the first ends: the common width needs no clamp at 0.
+        overlap = x2[start:stop] - left
+        np.minimum(overlap, breadth, out=overlap)
+        other = np.minimum(y2[start:stop], bottom)
+        other -= np.maximum(y1[start:stop], top)
         overlap *= other
-        np.add(area[rows, None], area[columns], out=other)
+        np.add(area[start:stop], size, out=other)
         other -= overlap
         other += hundredth
         overlap /= other
         np.subtract(one, overlap, out=overlap)
         adjacent = overlap <= radius
-        adjacent[:, : stop - start] &= _LATER[: stop - start, : stop - start]
-        if groups is not None and groups[start] != groups[stop - 1]:
-            adjacent &= groups[rows, None] == groups[columns]
-        block = _Block(rows, columns, adjacent)
-        if np.count_nonzero(adjacent) > _DENSE * len(adjacent):
-            blocks.append(block)
+        adjacent &= reach[start:stop] >= distances[ahead : ahead + shape[0]]
+        band = _Band(start, ahead, adjacent)
+        if _is_dense(adjacent):
+            bands.append(band)
         else:
-            pairs.append(block.pairs(adjacent))
-    return blocks, _concatenate(pairs)
+            pairs.append(band.pairs(adjacent))
+    return bands, _concatenate(pairs), own
+
+
+def _is_dense(adjacent: NDArray[np.bool_]) -> bool:
+    """Whether a matrix is cheaper to work with than the list of its neighbours, as measured."""
+    return bool(np.count_nonzero(adjacent) > adjacent.size // 8 + 500)
 
 
 def _cores(
-    blocks: list[_Block],
+    bands: list[_Band],
     pairs: Pairs,
     own: NDArray[np.bool_],
     weights: NDArray[np.floating],
@@ -174,41 +194,52 @@ def _cores(
     order: Indices,
 ) -> NDArray[np.bool_]:
     """Which boxes have neighbours, themselves included, that weigh enough."""
-    one, other = pairs
+    n, (one, other) = len(own), pairs
     total = np.multiply(weights, own, dtype=np.float64)
     if len(one):
-        total += np.bincount(one, weights[other], len(own))
-        total += np.bincount(other, weights[one], len(own))
-    for block in blocks:
-        matrix = block.adjacent.astype(weights.dtype)
-        total[block.rows] += matrix @ weights[block.columns]
-        total[block.columns] += weights[block.rows] @ matrix
+        total += np.bincount(one, weights[other], n)
+        total += np.bincount(other, weights[one], n)
+    for band in bands:
+        rows, columns = band.adjacent.shape
+        matrix = band.adjacent.astype(weights.dtype)
+        total[band.boxes] += (matrix * band.others(weights)).sum(axis=0)
+        # The same for the second boxes: each row is written so many places on that the columns belong to one box.
+        sheared = np.zeros((rows, columns + rows), weights.dtype)
+        np.multiply(matrix, weights[band.boxes], out=_shifted(sheared, 0, matrix.shape, columns + rows))
+        begin = band.start + band.ahead
+        share = sheared.sum(axis=0)[: n - begin]
+        total[begin : begin + len(share)] += share
     core = total >= min_weight
     # Close to the limit the order of the summation decides; sum those in the reference's order and type.
     for k in (np.abs(total - min_weight) < 1e-4 * min_weight).nonzero()[0]:
-        near = [np.array([k] if own[k] else [], np.intp), other[one == k], one[other == k]]
-        for block in blocks:
-            row, column = block.pairs(block.adjacent)
-            near += [column[row == k], row[column == k]]
+        near = [np.array([k] if own[k] else [], np.intp)]
+        for i, j in [pairs, *(band.pairs(band.adjacent) for band in bands)]:
+            near += [j[i == k], i[j == k]]
         members = np.concatenate(near)
         core[k] = weights[members[order[members].argsort()]].sum() >= min_weight
     return core
 
 
-def _components(blocks: list[_Block], pairs: Pairs, core: NDArray[np.bool_]) -> Indices:
+def _components(bands: list[_Band], pairs: Pairs, core: NDArray[np.bool_]) -> Indices:
     """The root of each core: cores that a chain of neighbouring cores joins have the same one."""
     one, other = pairs
     both = core[one] & core[other]
     joined = [(one[both], other[both])]
-    matrices = [b.adjacent & core[b.rows, None] & core[b.columns] for b in blocks]
-    for block, matrix in zip(blocks, matrices, strict=True):
-        # Each column's first neighbour joins nearly all of a dense cluster; what is left is found below.
-        first = matrix.argmax(axis=0)
-        found = matrix[first, np.arange(len(first))].nonzero()[0]
-        joined.append((first[found] + block.rows.start, found + block.rows.start))
+    matrices = []
+    for band in bands:
+        matrix = band.adjacent & core[band.boxes]
+        matrix &= band.others(core)
+        matrices.append(matrix)
+        # Each box's last neighbour joins nearly all of a dense cluster; what is left is found below.
+        last = len(matrix) - 1 - matrix[::-1].argmax(axis=0)
+        found = matrix[last, np.arange(len(last))].nonzero()[0]
+        joined.append((found + band.start, found + band.start + last[found] + band.ahead))
     root = _join(np.arange(len(core)), *_concatenate(joined))
-    apart = [m & (root[b.rows, None] != root[b.columns]) for b, m in zip(blocks, matrices, strict=True)]
-    left = [b.pairs(m) for b, m in zip(blocks, apart, strict=True) if m.any()]
+    left, short = [], root.astype(np.int32)
+    for band, matrix in zip(bands, matrices, strict=True):
+        matrix &= short[band.boxes] != band.others(short)
+        if matrix.any():
+            left.append(band.pairs(matrix))
     if left:
         one, other = _concatenate(left)
         root = _join(root, root[one], root[other])
@@ -216,10 +247,10 @@ def _components(blocks: list[_Block], pairs: Pairs, core: NDArray[np.bool_]) -> 
 
 
 def _join(root: Indices, i: Indices, j: Indices) -> Indices:
-    """The roots after the trees of each two roots i, j are merged; a root is the smallest index of its tree."""
+    """The roots after the trees of each two roots i, j are merged; a root is the largest index of its tree."""
     while len(i):
-        # Where several pairs hook the same root, the first of them wins; the others are seen again in the next round.
-        root[np.maximum(i, j)[::-1]] = np.minimum(i, j)[::-1]
+        # Where several pairs hook the same root, the last of them wins; the others are seen again in the next round.
+        root[np.minimum(i, j)] = np.maximum(i, j)
         above = root[root]
         while (above != root).any():
             root, above = above, above[above]
@@ -229,18 +260,24 @@ def _join(root: Indices, i: Indices, j: Indices) -> Indices:
     return root
 
 
-def _add_border(labels: Indices, blocks: list[_Block], pairs: Pairs, core: NDArray[np.bool_]) -> None:
+def _add_border(labels: Indices, bands: list[_Band], pairs: Pairs, core: NDArray[np.bool_]) -> None:
     """Give each box that has a core as neighbour, and is none, the smallest number among those cores', in place."""
     one, other = pairs
     mixed = core[one] != core[other]
     border = [(one[mixed], other[mixed])]
-    border += [b.pairs(b.adjacent & (core[b.rows, None] != core[b.columns])) for b in blocks]
+    border += [b.pairs(b.adjacent & (core[b.boxes] != b.others(core))) for b in bands]
     one, other = _concatenate(border)
     if len(one) == 0:
         return
     inside, outside = np.where(core[one], one, other), np.where(core[one], other, one)
     descending = np.argsort(-labels[inside], kind="stable")
     labels[outside[descending]] = labels[inside[descending]]  # the last assignment, the smallest number, stays
+
+
+def _shifted(values: NDArray, start: int, shape: tuple[int, ...], stride: int = 0) -> NDArray:
+    """(R, C) view of contiguous values: row r begins at ``start`` + r * (``stride`` + 1)."""
+    size = values.itemsize
+    return np.ndarray(shape, values.dtype, values, start * size, ((stride + 1) * size, size))
 
 
 def _concatenate(pairs: list[Pairs]) -> Pairs:

@@ -187,24 +187,44 @@ def _dbscan_boxes(
     eps, min_samples = number(options, "dbscan_eps"), number(options, "dbscan_min_samples")
     labels = dbscan(boxes, weights, eps, min_samples, groups)
 
-    by_label = labels.argsort(kind="stable")
-    sorted_labels = labels[by_label]
-    starts = sorted_labels.searchsorted(np.arange(sorted_labels[-1] + 2)).tolist()
-    boxes, weights, classes = boxes[by_label], weights[by_label], classes[by_label[starts[:-1]]]
-    means = np.zeros((len(classes), 4), np.float32)
-    sums = np.empty(len(classes), np.float32)
-    for i, (start, stop) in enumerate(pairwise(starts)):
-        # In float32 and one after the other, as TAO sums: exact sums may differ from its by a thousandth of a pixel.
-        members = weights[start:stop]
-        sums[i] = total = np.add.reduce(members)
-        if total >= thresholds[classes[i]]:
-            np.add.reduce(boxes[start:stop] * (members / total)[:, None], axis=0, out=means[i])
+    if labels.max() < 0:
+        return _NOTHING
+    members = labels.argsort(kind="stable")
+    starts = labels[members].searchsorted(np.arange(labels.max() + 2))
+    classes = classes[members[starts[:-1]]]
+    means, sums = _weighted_means(boxes[members], weights[members], starts)
     good = (means[:, 3] - means[:, 1] > np.float32(number(options, "min_height"))) & (sums >= thresholds[classes])
     order = good.nonzero()[0]
     order = order[np.lexsort((-sums[order], classes[order]))]
     boxes = np.minimum(np.maximum(means[order], 0), np.array(network_size * 2, np.float32))
     boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2])
     return boxes, sums[order], classes[order]
+
+
+def _weighted_means(
+    boxes: NDArray[np.float32], weights: NDArray[np.float32], starts: Indices
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(K, 4) weighted means and (K,) weight of the boxes from each start to the next, the last start being the end.
+
+    In float32 and one after the other, as TAO sums: exact sums may differ from its by a thousandth of a pixel.
+    """
+    sizes = starts[1:] - starts[:-1]
+    means, sums = np.empty((len(sizes), 4), np.float32), np.empty(len(sizes), np.float32)
+    # Below eight numbers numpy adds in order, and zeros change nothing: all small clusters at once.
+    few = 8
+    small = (sizes < few).nonzero()[0]
+    if len(small):
+        place = starts[small, None] + np.arange(few - 1)
+        inside = place < starts[small + 1, None]
+        place[~inside] = 0
+        share = weights[place] * inside
+        sums[small] = total = share.sum(axis=1)
+        means[small] = (boxes[place] * (share / total[:, None])[:, :, None]).sum(axis=1)
+    for i in (sizes >= few).nonzero()[0]:
+        part = slice(starts[i], starts[i + 1])
+        sums[i] = total = weights[part].sum()
+        np.add.reduce(boxes[part] * (weights[part] / total)[:, None], axis=0, out=means[i])
+    return means, sums
 
 
 def _nms_boxes(
