@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from people_perception.images import read_image
 from people_perception.report.page import render
 from people_perception.report.record import Run
-from people_perception.report.summary import evenly, fullest, main_camera, notable
+from people_perception.report.summary import evenly, main_camera, notable, pictured
 
 _COLUMNS, _ROWS = 4, 4
 _CELL_WIDTH = 400
@@ -43,7 +43,7 @@ def write_files(run: Run, folder: Path) -> list[Path]:
 def _contact_sheet(run: Run, folder: Path) -> bytes | None:
     from people_perception.draw import contact_sheet
 
-    chosen = evenly(fullest(run, main_camera(run)), _COLUMNS * _ROWS)
+    chosen = evenly(pictured(run, main_camera(run)), _COLUMNS * _ROWS)
     if not chosen:
         return None
     pictures = [_framed(read_image(folder / frame.picture)) for frame in chosen]

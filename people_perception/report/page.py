@@ -39,7 +39,7 @@ def render(run: Run, pictures: Mapping[str, bytes], sheet: bytes | None = None) 
     title = f"People perception: {run.source}"
     sections = [_head(run), _tiles(run), _notes(run), _notable_pictures(run, pictures)]
     if sheet is not None:
-        alternative = "frames of the run with boxes and masks, evenly spread over time"
+        alternative = "frames of the run with boxes and masks, from its beginning to its end"
         sections.append(
             "<h2>From beginning to end</h2>"
             f"<figure>{_image(sheet, alternative)}<figcaption>{_sheet_caption(run)}</figcaption></figure>"
@@ -82,7 +82,7 @@ def _head(run: Run) -> str:
     return (
         f'<p class="when">{escape(when)}</p>\n'
         f"<h1>People in front of a camera</h1>\n"
-        f'<p class="lead">{escape(run.source[:1].upper() + run.source[1:])}. {escape(headline(run))}</p>'
+        f'<p class="lead">{escape(run.source)}. {escape(headline(run))}</p>'
     )
 
 

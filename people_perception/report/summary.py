@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,28 +99,28 @@ def slowest_answer(run: Run, frame: Frame) -> float:
     return max((frame.answers[t].latency * 1e3 for t in topics if t in frame.answers), default=0.0)
 
 
-def fullest(run: Run, camera: str) -> list[Frame]:
-    """The frames of a camera that have a picture, and as many answers as any other of them has."""
-    frames = [frame for frame in run.of_camera(camera) if frame.picture]
-    most = max((len(frame.answers) for frame in frames), default=0)
-    return [frame for frame in frames if len(frame.answers) == most]
+def pictured(run: Run, camera: str) -> list[Frame]:
+    """The frames of a camera that have a picture."""
+    return [frame for frame in run.of_camera(camera) if frame.picture]
 
 
 def notable(run: Run, camera: str) -> dict[str, Frame]:
     """The busiest, the emptiest and the slowest frame of a camera with a picture; fewer where they are the same."""
-    frames = fullest(run, camera)
+    frames = pictured(run, camera)
     if not frames:
         return {}
+    # A frame that a model skipped looks emptier than it is.
+    most = max(len(frame.answers) for frame in frames)
+    full = [frame for frame in frames if len(frame.answers) == most]
 
     def crowd(frame: Frame) -> tuple[int, float]:
         share = sum(frame.answers[o.topic].value for o in run.outputs if o.counts == SHARE and o.topic in frame.answers)
         return people(run, frame), share
 
-    pictured = [frame for frame in run.of_camera(camera) if frame.picture]
     chosen = {
-        "busiest": max(frames, key=crowd),
-        "emptiest": min(frames, key=crowd),
-        "slowest": max(pictured, key=lambda frame: slowest_answer(run, frame)),
+        "busiest": max(full, key=crowd),
+        "emptiest": min(full, key=crowd),
+        "slowest": max(frames, key=lambda frame: slowest_answer(run, frame)),
     }
     unique: dict[str, Frame] = {}
     for title, frame in chosen.items():
@@ -129,10 +130,11 @@ def notable(run: Run, camera: str) -> dict[str, Frame]:
 
 
 def evenly(frames: Sequence[Frame], count: int) -> list[Frame]:
-    """At most ``count`` frames, evenly spread from the first to the last."""
+    """At most ``count`` frames: the one with most answers of each of ``count`` equal stretches."""
     if len(frames) <= count:
         return list(frames)
-    return [frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int)]
+    edges = np.linspace(0, len(frames), count + 1).round().astype(int)
+    return [max(frames[i:j], key=lambda f: len(f.answers)) for i, j in pairwise(edges)]
 
 
 def _count(model: ModelRun | None, name: str) -> int:

@@ -60,7 +60,7 @@ class SceneSource(Source):
     def __init__(self, rate: float = RATE, size: Size = SIZE) -> None:
         import cv2
 
-        self.title = f"bundled scene: photographs from scikit-image, {size[0]}x{size[1]} at {rate:g} Hz"
+        self.title = f"Bundled scene: photographs from scikit-image, {size[0]}x{size[1]} at {rate:g} Hz"
         self.rate = rate
         self._size = size
         wall = _wall()

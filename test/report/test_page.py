@@ -97,7 +97,7 @@ def test_the_page_shows_the_run(folder: Path) -> None:
     text = Page((folder / "report.html").read_text()).text
     for expected in (
         "1 March 2026, 12:30",
-        "A test, 10 Hz",
+        "a test, 10 Hz",
         "open_person stands in",
         "Title of open_segmentation",
         "a processor",

@@ -13,12 +13,12 @@ from people_perception.report.summary import (
     Flow,
     evenly,
     flow,
-    fullest,
     latencies,
     latency,
     main_camera,
     notable,
     people,
+    pictured,
     slowest_answer,
 )
 
@@ -85,10 +85,15 @@ def test_a_run_of_one_frame_has_one_notable_frame() -> None:
     assert list(notable(make_run(frames=1), "image")) == ["busiest"]
 
 
-def test_the_fullest_frames_have_every_answer_and_a_picture() -> None:
-    assert [frame.index for frame in fullest(make_run(), "image")] == [0, 1, 2, 3, 4, 6, 7, 8]
+def test_frames_with_a_picture() -> None:
+    assert [frame.index for frame in pictured(make_run(), "image")] == list(range(9))
 
 
-@pytest.mark.parametrize(("count", "expected"), [(3, [0, 4, 9]), (20, list(range(10))), (1, [0])])
+@pytest.mark.parametrize(("count", "expected"), [(3, [0, 3, 7]), (5, [0, 2, 4, 6, 8]), (20, list(range(10))), (1, [0])])
 def test_frames_are_spread_evenly(count: int, expected: list[int]) -> None:
     assert [frame.index for frame in evenly(make_run().of_camera("image"), count)] == expected
+
+
+def test_of_neighbours_the_one_with_most_answers_is_shown() -> None:
+    frames = make_run().of_camera("image")[5:9]
+    assert [frame.index for frame in evenly(frames, 2)] == [6, 7], "5 lacks an answer"
