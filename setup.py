@@ -11,6 +11,7 @@ NODES = (
     "peoplesemsegnet_node",
     "peoplesegnet_node",
     "overlay_node",
+    "anonymize_node",
     "people_perception_node",
 )
 
@@ -28,9 +29,9 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
         (f"share/{PACKAGE}/launch", glob("launch/*.launch.py")),
-        (f"share/{PACKAGE}/config", glob("config/*")),
+        (f"share/{PACKAGE}/config", glob("config/*.*")),
         (f"share/{PACKAGE}/models", glob("models/*.yaml") + glob("models/*.json")),
-        (f"share/{PACKAGE}/rviz", glob("rviz/*")),
+        (f"share/{PACKAGE}/rviz", glob("rviz/*.*")),
     ],
     # What else it needs comes from the keys of package.xml on a robot and from tools/requirements elsewhere.
     install_requires=["setuptools"],

@@ -108,7 +108,7 @@ is_done() { [ -f "$state/$1" ] && [ "$(<"$state/$1")" = "$2" ]; }
 declare -A keys
 keys[test]=$(key_of "$requirements/test.txt")
 # Data files are linked one by one, so their names count, but not what is in them.
-data_files=$(cd "$root" && printf '%s\n' {launch,config,models,rviz}/*)
+data_files=$(cd "$root" && printf '%s\n' {launch,config,models,rviz}/*.*)
 keys[package]=$(key_of "$root"/{setup.py,setup.cfg,package.xml,tools/link_package.py} - <<<"$data_files")
 if [ "$mode" = sourced ]; then
   steps="packages package"
