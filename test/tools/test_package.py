@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_executables_are_where_ros_looks(installed: Path) -> None:
     names = {path.name for path in (installed / "lib" / "people_perception").iterdir()}
-    assert names == {
+    assert names >= {
         "people_perception",
         "peoplenet_node",
         "facedetect_ir_node",
