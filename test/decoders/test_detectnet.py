@@ -227,6 +227,16 @@ class TestDecoding:
         np.testing.assert_array_equal(found.scores, np.float32([1.25]))
         np.testing.assert_allclose(found.boxes, [[41.6, 40, 81.6, 90]], atol=1e-4)  # weighted 3 : 2
 
+    def test_cells_are_clustered_column_by_column(self) -> None:
+        """A cell between two clusters joins the one that begins further left, even if the other begins further up."""
+        spec = get_spec("facedetect_ir")
+        tensors = cell(spec, "face", 5, 0, 0.75, (50, 50, 60, 60))
+        for x, y, coverage, left in ((6, 0, 0.25, 52), (8, 8, 0.125, 55), (2, 9, 0.25, 58), (1, 9, 0.75, 60)):
+            put(*tensors.values(), 0, x, y, coverage, (left, 50, left + 10, 60))
+        found = make_decoder(spec, dbscan_eps=0.5)(tensors)
+        assert found.scores.tolist() == [1.125, 1.0]
+        assert found.boxes[0, 0] > found.boxes[1, 0]
+
     def test_network_size_comes_from_the_grid(self) -> None:
         spec = get_spec("peoplenet")
         small = replace(spec, input=replace(spec.input, size=(480, 272)))
