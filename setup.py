@@ -36,7 +36,7 @@ setup(
     # What else it needs comes from the keys of package.xml on a robot and from tools/requirements elsewhere.
     install_requires=["setuptools"],
     python_requires=">=3.10",
-    zip_safe=True,
+    zip_safe=False,
     entry_points={
         "console_scripts": [
             f"{PACKAGE} = {PACKAGE}.cli:main",

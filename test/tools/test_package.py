@@ -19,6 +19,12 @@ SOURCES = sorted((ROOT / "people_perception").rglob("*.py"))
 SCRIPTS = [*sorted((ROOT / "tools").glob("*.sh")), ROOT / ".ci" / "run"]
 
 
+def tracked(*paths: str) -> list[str]:
+    """The files of the repository below ``paths`` that are there."""
+    listed = subprocess.run(["git", "ls-files", *paths], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listed.stdout.split() if (ROOT / name).is_file()]
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The prefix after the command by which colcon installs an ament_python package."""
@@ -48,20 +54,14 @@ def test_the_executables_are_where_ros_looks(installed: Path) -> None:
 def test_every_data_file_is_installed(installed: Path) -> None:
     share = installed / "share"
     assert (share / "ament_index" / "resource_index" / "packages" / "people_perception").is_file()
-    tracked = subprocess.run(
-        ["git", "ls-files", "package.xml", "launch", "config", "models", "rviz"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    missing = [name for name in tracked if not (share / "people_perception" / name).is_file()]
+    names = tracked("package.xml", "launch", "config", "models", "rviz")
+    missing = [name for name in names if not (share / "people_perception" / name).is_file()]
     assert missing == []
 
 
-def test_every_module_is_installed(installed: Path) -> None:
+def test_every_file_of_the_python_package_is_installed(installed: Path) -> None:
     (site_packages,) = installed.glob("lib/python*/site-packages")
-    missing = [path for path in SOURCES if not (site_packages / path.relative_to(ROOT)).is_file()]
+    missing = [name for name in tracked("people_perception") if not (site_packages / name).is_file()]
     assert missing == []
 
 
@@ -122,12 +122,9 @@ def test_a_robot_gets_from_pip_what_rosdep_does_not_have() -> None:
 
 
 def test_every_source_says_whose_it_is_and_under_which_licence() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.sh"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
     lines = ["# Copyright 2026 The people_perception authors", "# SPDX-License-Identifier: Apache-2.0"]
     without = []
-    for name in listed:
+    for name in tracked("*.py", "*.sh"):
         head = (ROOT / name).read_text(encoding="utf-8").splitlines()[:3]
         if lines not in (head[:2], head[1:]):
             without.append(name)
