@@ -333,7 +333,8 @@ def test_uff_goes_through_tao_converter(simulated, converter: Path, tmp_path: Pa
     spec = get_spec("facedetect_ir")
     weights = etlt(tmp_path / "resnet18_facedetectir_pruned.etlt", b"input_1")
     cache = nets.calibration(tmp_path / "facedetectir_int8.txt", "input_1")
-    settings = BuildSettings.of(spec, weights, precision="int8", batch=(1, 1, 2), workspace_mib=8, dla_core=0)
+    asked = {"precision": "int8", "batch": (1, 1, 2), "workspace_mib": 8, "dla_core": 0, "log_level": "info"}
+    settings = BuildSettings.of(spec, weights, **asked)
     lines: list[str] = []
     built = obtain(spec, weights, settings, True, lambda p: lines.append(p.log or ""))
     arguments = json.loads(converter.read_text())

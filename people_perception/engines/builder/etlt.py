@@ -127,7 +127,8 @@ def run_converter(
         text = " ".join(line.split())
         level = "error" if re.search(r"\berror\b", text, re.IGNORECASE) else "info"
         last = text if level == "error" else last
-        report.log(level, text)
+        if level == "error" or request.settings.log_level in ("info", "verbose"):
+            report.log(level, text)
     status = process.wait()
     # It exits with 0 after some failures.
     if status or not target.is_file() or target.stat().st_size == 0:
