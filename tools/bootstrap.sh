@@ -204,11 +204,12 @@ if ! found=$(find_python); then
   if [ -n "${PP_PYTHON:-}" ]; then die "PP_PYTHON=$PP_PYTHON: does not run as a Python that fits ('$needs' fails)"; fi
   if [ "$mode" = sourced ]; then die "no python3 can '$needs', although ROS 2 $distro is sourced; deactivate other environments"; fi
   if command -v python3 >/dev/null || ! may_install; then
-    unsupported "needs Python 3.10 to 3.13 (sudo apt-get install python3 python3-venv python3-dev brings one on Debian 12 or Ubuntu 22.04 and newer)"
+    die "needs Python 3.10 to 3.13; install with: sudo apt-get install python3 python3-venv python3-dev" \
+      "(Debian 12, Ubuntu 22.04 and newer), or name one: PP_PYTHON=FILE"
   fi
   need_debian_packages python3 python3-venv python3-dev
   if $plan; then exit 0; fi
-  found=$(find_python) || unsupported "needs Python 3.10 to 3.13"
+  found=$(find_python) || die "the python3 of this system is not 3.10 to 3.13; name another: PP_PYTHON=FILE"
 fi
 python=${found% *}
 version=${found##* }
