@@ -161,7 +161,8 @@ def scan_sqlite(path: Path) -> Iterator[Found]:
     Raises:
         DamageError: the database is damaged here; what came before is good.
     """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+    # Opened and read in the same thread, but perhaps closed in another.
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False)
     try:
         # Otherwise sqlite refuses a file that is shorter than its head says. Nothing can be written: it is immutable.
         connection.execute("PRAGMA writable_schema = ON")

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any
+
+_LINE_EVERY = 10.0
+"""Seconds between two lines of progress where no bar can be shown."""
 
 
 def progress(total: int | None, description: str, unit: str = "frame") -> Any:
@@ -35,3 +39,46 @@ def progress(total: int | None, description: str, unit: str = "frame") -> Any:
         ncols=size.columns or 80,
         nrows=size.lines or 24,
     )
+
+
+class FrameProgress:
+    """How far long work on frames is, its rate and the time left: a bar on a terminal, elsewhere a line now and then.
+
+    A context manager; `start` it when the number of frames is known.
+
+    Args:
+        description: stands before it.
+    """
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._bar: Any = None
+        self._done = self._total = self._earlier = 0
+        self._begin = self._next_line = 0.0
+
+    def __enter__(self) -> FrameProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def start(self, total: int, done: int = 0) -> None:
+        """Begin with ``done`` of ``total`` frames, which took no time."""
+        self._total, self._done, self._earlier = total, done, done
+        self._begin = time.monotonic()
+        self._next_line = self._begin + _LINE_EVERY
+        self._bar = progress(total, self._description)
+        self._bar.initial = self._bar.n = done
+
+    def update(self, frames: int = 1) -> None:
+        """So many more are done."""
+        self._done += frames
+        self._bar.update(frames)
+        now = time.monotonic()
+        if self._bar.disable and now >= self._next_line:
+            self._next_line = now + _LINE_EVERY
+            rate = (self._done - self._earlier) / (now - self._begin)
+            left = max(0, self._total - self._done) / rate
+            text = f"{self._done} of {self._total} frames, {rate:.1f} a second, {left:.0f} s left"
+            print(f"{self._description}: {text}", file=sys.stderr, flush=True)

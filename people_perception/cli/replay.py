@@ -1,0 +1,151 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``replay``: recordings through models into recordings."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from people_perception.cli import Subparsers, add_command
+from people_perception.cli.interrupt import stop_on_signals
+from people_perception.cli.options import parse_options
+from people_perception.cli.output import note, print_json, table
+from people_perception.cli.progress import FrameProgress
+from people_perception.selection import ENGINES
+
+if TYPE_CHECKING:
+    from people_perception.bags.models import ModelSettings
+    from people_perception.bags.replay import ReplaySettings
+    from people_perception.bags.summary import Summary
+
+DEFAULT_MODELS = "peoplenet,peoplesemsegnet"
+STORAGES = ("mcap", "sqlite3")
+
+_EXAMPLE = """people_perception replay last_week --output last_week_people
+people_perception replay last_week --output out --models peoplenet,facedetect_ir --topics /front ir_image:=/heat"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    summary = "Run models over every image of a recording and record what they find, at the images' stamps."
+    parser = add_command(subparsers, "replay", summary, run, _EXAMPLE)
+    parser.add_argument("bag", type=Path, metavar="BAG", help="a rosbag2: its folder, or a .mcap or .db3 file")
+    parser.add_argument("--output", required=True, type=Path, metavar="OUT", help="folder of the recording to write")
+    parser.add_argument("--models", default=DEFAULT_MODELS, metavar="A,B", help="models (default: %(default)s)")
+    parser.add_argument(
+        "--topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="cameras to look at (default: all); ir_image:=TOPIC or image:=TOPIC where its name does not tell its kind",
+    )
+    parser.add_argument("--engine", default="auto", choices=ENGINES, help="what runs the networks (default: the best)")
+    parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="of TensorRT engines")
+    parser.add_argument(
+        "--weights", action="append", default=[], metavar="[MODEL=]FILE", help="a file instead of the model folder's"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="[MODEL.]NAME=VALUE",
+        help="set an option of a decoder, such as peoplenet.confidence_threshold.person=0.4; may be repeated",
+    )
+    parser.add_argument("--namespace", default="/people", help="of the results (default: %(default)s)")
+    parser.add_argument("--storage", default="mcap", choices=STORAGES, help="of the output (default: %(default)s)")
+    parser.add_argument("--include-input", action="store_true", help="write every message of the input, too")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run into OUT ended")
+    parser.add_argument("--json", action="store_true", help="print how it went as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: every image has every result. 1: some are missing, and stderr says why. 130: stopped."""
+    from people_perception.bags.replay import Listener, replay
+
+    settings = settings_from(args)
+    bar = FrameProgress("replay")
+
+    def begin(described: list[dict[str, Any]], done: int, total: int) -> None:
+        for model in described:
+            note(f"{model['requested']}: {model['title']} on {model['device']}: {model['reason']}")
+        if done:
+            note(f"{done} of {total} images are done already")
+        bar.start(total, done)
+
+    with stop_on_signals() as stop, bar:
+        summary = replay(args.bag, args.output, settings, args.resume, stop, Listener(begin, bar.update), _command())
+    for problem in summary.problems:
+        note(f"{args.bag}: {problem}")
+    if args.json:
+        print_json(summary.plain())
+    else:
+        print_summary(summary)
+    return exit_status(summary, stop)
+
+
+def settings_from(args: argparse.Namespace) -> ReplaySettings:
+    """What the arguments ask for.
+
+    Raises:
+        ValueError: an argument that makes no sense.
+    """
+    from people_perception.bags.replay import ReplaySettings
+
+    topics = tuple(name for text in args.topics for name in text.split(",") if name)
+    return ReplaySettings(model_settings(args), topics, args.namespace, args.storage, args.include_input)
+
+
+def model_settings(args: argparse.Namespace) -> ModelSettings:
+    """The models that the arguments ask for.
+
+    Raises:
+        PerceptionError: unknown model.
+        ValueError: ``--weights`` or ``--option`` is for a model that does not run, or for nobody knows which.
+    """
+    from people_perception.bags.models import ModelSettings
+    from people_perception.catalogue import get_spec
+
+    models = tuple(name.strip() for name in args.models.split(",") if name.strip())
+    weights = dict(_for_model(text, "=", "--weights", models) for text in args.weights)
+    texts: dict[str, list[str]] = {}
+    for text in args.option:
+        model, rest = _for_model(text, ".", "--option", models)
+        texts.setdefault(model, []).append(rest)
+    options = {model: parse_options(rest, get_spec(model).labels) for model, rest in texts.items()}
+    return ModelSettings(models, args.engine, weights, options, args.precision)
+
+
+def _for_model(text: str, separator: str, argument: str, models: Sequence[str]) -> tuple[str, str]:
+    """The model that an argument is for, and the rest; with a single model it need not be named."""
+    name, found, rest = text.partition(separator)
+    if found and name in models:
+        return name, rest
+    if len(models) == 1:
+        return models[0], text
+    names = ", ".join(model + separator for model in models)
+    raise ValueError(f"{argument} {text!r}: expected it to begin with the model, one of {names}")
+
+
+def print_summary(summary: Summary) -> None:
+    """What was written, for people."""
+    print(table(("messages", "topic"), [(str(count), topic) for topic, count in summary.topics.items()]))
+    rate = f", {summary.rate:.1f} a second" if summary.computed else ""
+    verdict = "all of them with every result" if summary.complete else "not complete, see above"
+    print(f"{summary.output}: {summary.frames} of {summary.expected} images{rate}; {verdict}")
+
+
+def exit_status(summary: Summary, stop: threading.Event) -> int:
+    """What a shell or a CI job is to think of it."""
+    if summary.complete:
+        return 0
+    return 130 if stop.is_set() and not summary.finished else 1
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "people_perception", *sys.argv[1:]])
