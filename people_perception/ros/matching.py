@@ -24,7 +24,8 @@ class StampMatcher:
 
     A model that was busy skips images. So an image is complete when every live source has delivered a result of its
     stamp or of a later one; it is given out with the results of exactly its stamp, and dropped if there are none.
-    Thread-safe.
+    Results of another frame_id belong to another camera, even where a trigger gives both cameras equal stamps: they are
+    neither matched nor waited for. Thread-safe.
 
     Args:
         max_wait: seconds after which an image no longer waits for sources that are late.
@@ -83,16 +84,27 @@ class StampMatcher:
                     return ready
                 self._condition.wait(min(remaining, 0.05))
 
+    def _delivered(self, source: str, stamp: int, camera: str) -> bool:
+        """Whether a source is done with an image, or looks through another camera."""
+        results = self._results.get(source)
+        if not results:
+            return False
+        newest = max(results)
+        return newest >= stamp or results[newest].header.frame_id != camera
+
     def _take(self) -> tuple[Any, dict[str, Any]] | None:
         for stamp in sorted(self._images):
             message, arrived = self._images[stamp]
             if stamp <= self._last:
                 del self._images[stamp]
                 continue
-            matches = {source: results[stamp] for source, results in self._results.items() if stamp in results}
-            complete = bool(matches) and all(
-                source in self._results and max(self._results[source]) >= stamp for source in self._live
-            )
+            camera = message.header.frame_id
+            matches = {
+                source: results[stamp]
+                for source, results in self._results.items()
+                if stamp in results and results[stamp].header.frame_id == camera
+            }
+            complete = bool(matches) and all(self._delivered(source, stamp, camera) for source in self._live)
             expired = time.monotonic() - arrived > self.max_wait
             if not (complete or expired):
                 # A later image may already be complete when this one was skipped by every model.

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from people_perception.ros.matching import StampMatcher
 
 
-def message(nanoseconds: int) -> SimpleNamespace:
+def message(nanoseconds: int, camera: str = "front") -> SimpleNamespace:
     stamp = SimpleNamespace(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
-    return SimpleNamespace(header=SimpleNamespace(stamp=stamp), number=nanoseconds)
+    return SimpleNamespace(header=SimpleNamespace(stamp=stamp, frame_id=camera), number=nanoseconds)
 
 
 def taken(matcher: StampMatcher, timeout: float = 0.0) -> tuple[int, list[str]] | None:
@@ -87,6 +87,17 @@ def test_time_that_jumps_back_starts_anew() -> None:
     matcher.add_image(message(5))
     matcher.add_result("boxes", message(5))
     assert taken(matcher) == (5, ["boxes"])
+
+
+def test_results_of_another_camera_are_neither_matched_nor_waited_for() -> None:
+    matcher = StampMatcher(max_wait=10)
+    matcher.set_live(["boxes", "faces"])
+    matcher.add_result("faces", message(1, "infrared"))
+    for stamp in (1, 2):
+        matcher.add_image(message(stamp))
+        matcher.add_result("boxes", message(stamp))
+    assert taken(matcher) == (1, ["boxes"])
+    assert taken(matcher) == (2, ["boxes"])
 
 
 def test_memory_is_bounded() -> None:
