@@ -13,7 +13,7 @@ from people_perception.decoders import clustering
 from people_perception.decoders.clustering import dbscan
 
 pytest.importorskip("sklearn")
-from reference_detectnet import sklearn_labels
+from reference_detectnet import distances, sklearn_labels
 
 EPS = st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.7, 0.99])
 MIN_SAMPLES = st.sampled_from([0.05, 1.0, 1.9, 3.0])
@@ -50,6 +50,17 @@ def test_same_clusters_as_scikit_learn(data: tuple[np.ndarray, np.ndarray], eps:
     boxes, weights = data
     expected = sklearn_labels(boxes, weights, eps, min_samples) if len(boxes) else np.empty(0, int)
     np.testing.assert_array_equal(dbscan(boxes, weights, eps, min_samples), expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.one_of(scattered(), crowd()), st.data())
+def test_boxes_exactly_eps_apart_are_neighbours(data: tuple[np.ndarray, np.ndarray], drawn: st.DataObject) -> None:
+    boxes, weights = data
+    apart = np.unique(distances(boxes)[np.triu_indices(len(boxes), 1)]) if len(boxes) else np.empty(0)
+    apart = apart[(apart > 0) & (apart < 0.99)]
+    if len(apart):
+        eps = float(drawn.draw(st.sampled_from(apart.tolist())))
+        np.testing.assert_array_equal(dbscan(boxes, weights, eps, 1), sklearn_labels(boxes, weights, eps, 1))
 
 
 @pytest.mark.parametrize("dense", [True, False], ids=["all as matrices", "all as pairs"])
@@ -100,6 +111,16 @@ def test_one_box_is_a_cluster_when_it_weighs_enough() -> None:
     box = np.array([[0, 0, 10, 10]], np.float32)
     assert dbscan(box, np.array([1.0], np.float32), 0.3, 1).tolist() == [0]
     assert dbscan(box, np.array([0.99], np.float32), 0.3, 1).tolist() == [-1]
+
+
+@pytest.mark.parametrize("dense", [True, False], ids=["as matrices", "as pairs"])
+def test_weights_are_summed_in_their_own_precision(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In float32, 1 - 2**-24 and 2**-25 make 1, which a core needs; exactly they make less."""
+    monkeypatch.setattr(clustering, "_is_dense", lambda adjacent: dense)
+    boxes = np.tile(np.array([0, 0, 10, 10], np.float32), (2, 1))
+    weights = np.array([1 - 2**-24, 2**-25])
+    assert dbscan(boxes, weights.astype(np.float32), 0.3, 1).tolist() == [0, 0]
+    assert dbscan(boxes, weights, 0.3, 1).tolist() == [-1, -1]
 
 
 def test_a_tiny_box_is_not_even_its_own_neighbour() -> None:

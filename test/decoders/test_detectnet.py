@@ -219,6 +219,15 @@ class TestDecoding:
         np.testing.assert_allclose(found.boxes, [[200, 120, 400, 320]], atol=1e-3)
         np.testing.assert_array_equal(found.scores, np.float32([0.95]))
 
+    @pytest.mark.parametrize("clustering", ["dbscan", "nms"])
+    def test_score_at_the_threshold_is_enough(self, clustering: str) -> None:
+        spec = get_spec("facedetect_ir")
+        tensors = cell(spec, "face", 3, 3, 1.0, (40, 40, 80, 90))
+        decode = make_decoder(spec, clustering=clustering, confidence_threshold=1)
+        assert len(decode(tensors)) == 1
+        decode.configure(confidence_threshold=1.001)
+        assert len(decode(tensors)) == 0
+
     def test_score_of_a_cluster_is_the_sum_of_its_coverage(self) -> None:
         spec = get_spec("facedetect_ir")
         tensors = cell(spec, "face", 3, 3, 0.75, (40, 40, 80, 90))
