@@ -128,11 +128,25 @@ def read_sidecar(plan: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise PerceptionError(f"{path}: not readable as JSON; remove it and its plan, and build again") from error
-    file = data.get("plan") if isinstance(data, dict) else None
-    whole = isinstance(file, dict) and isinstance(file.get("size"), int) and isinstance(file.get("sha256"), str)
-    if not whole or data.get("format") != SIDECAR_FORMAT or not isinstance(data.get("key"), dict):
+    if not _is_record(data):
         raise PerceptionError(f"{path}: not a record of this version; remove it and its plan, and build again")
-    return data
+    return dict(data)
+
+
+def _is_record(data: Any) -> bool:
+    """Whether a sidecar has everything that is read from it, of the right type; it may come from anywhere."""
+    if not isinstance(data, dict) or data.get("format") != SIDECAR_FORMAT:
+        return False
+    file, key = data.get("plan"), data.get("key")
+    if not isinstance(file, dict) or not isinstance(key, dict) or not isinstance(data.get("built"), str):
+        return False
+    texts = ("model", "network", "runtime", "version", "device", "precision", "weights", "calibration")
+    return (
+        isinstance(file.get("size"), int)
+        and isinstance(file.get("sha256"), str)
+        and all(isinstance(key.get(name), str) for name in texts)
+        and isinstance(key.get("options"), dict)
+    )
 
 
 def check_plan(plan: Path, runtime: str = "tensorrt") -> dict[str, Any] | None:
@@ -186,7 +200,7 @@ def find_plan(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
         with suppress(PerceptionError):
             record = read_sidecar(other)
             if record and record["key"].get("model") == key.model:
-                relatives.append((record.get("built", ""), key.differences(record["key"])))
+                relatives.append((record["built"], key.differences(record["key"])))
     if relatives:
         built, differences = max(relatives)
         return None, f"the engine built {built[:10]} has {differences}"
@@ -228,9 +242,9 @@ def folder_lock(folder: Path, waiting: Callable[[], None] = lambda: None) -> Ite
         os.close(descriptor)
 
 
-def temporary_path(folder: Path) -> Path:
+def temporary_path(folder: Path, what: str = "") -> Path:
     """Where the holder of the lock writes what is not finished."""
-    return folder / f"{_TEMPORARY}{os.getpid()}"
+    return folder / f"{_TEMPORARY}{os.getpid()}{what}"
 
 
 def store_plan(folder: Path, key: EngineKey, finished: Path, details: Mapping[str, Any]) -> Path:

@@ -234,24 +234,38 @@ class TensorRtEngine:
     @contextmanager
     def _lane(self) -> Iterator[Lane]:
         """A lane for one call: a free one, a new one while there are few, else the first that comes back."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._closed or self._lanes or self._made < self._most)
-            if self._closed:
-                raise PerceptionError("this engine is closed; load the model again")
-            lane = self._lanes.pop() if self._lanes else None
-            self._made += lane is None
+        lane = self._take_lane()
         try:
-            if lane is None:
-                with self._errors():
-                    lane = self._new_lane()
             yield lane
         finally:
             with self._condition:
-                if lane is None:
-                    self._made -= 1
-                else:
-                    self._lanes.append(lane)
+                self._lanes.append(lane)
                 self._condition.notify_all()
+
+    def _take_lane(self) -> Lane:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._lanes or self._made < self._most)
+                if self._closed:
+                    raise PerceptionError("this engine is closed; load the model again")
+                if self._lanes:
+                    return self._lanes.pop()
+                self._made += 1
+            lane = None
+            try:
+                with self._errors():
+                    lane = self._new_lane()
+                return lane
+            except PerceptionError as error:
+                if self._made == 1:
+                    raise
+                _log.warning("%s; one call at a time then", error)
+                self._most = self._made - 1
+            finally:
+                if lane is None:
+                    with self._condition:
+                        self._made -= 1
+                        self._condition.notify_all()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import plans
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from people_perception.engines.cache import (
     EngineKey,
@@ -31,6 +34,18 @@ from people_perception.engines.cache import (
     temporary_path,
 )
 from people_perception.errors import PerceptionError
+
+_JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20))
+
+
+def _nested(children: st.SearchStrategy) -> st.SearchStrategy:
+    names = st.sampled_from(["format", "built", "key", "plan", "size", "sha256", "options", "x"])
+    return st.one_of(st.lists(children, max_size=3), st.dictionaries(names, children, max_size=5))
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value).encode()
+
 
 KEY = EngineKey(
     model="peoplenet",
@@ -128,6 +143,32 @@ def test_damage_is_found_before_anything_loads_it(tmp_path: Path, damage, reason
     assert "\n" not in why
     assert stored(tmp_path) == plan  # and can be built over
     assert find_plan(tmp_path, KEY) == (plan, "")
+
+
+@given(st.one_of(st.binary(max_size=300), st.recursive(_JSON, _nested, max_leaves=20).map(_encoded)))
+@settings(max_examples=100, deadline=None)
+def test_no_sidecar_breaks_the_search(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        plan = stored(Path(folder))
+        sidecar_path(plan).write_bytes(content)
+        for key in (KEY, replace(KEY, precision="int8")):
+            found, reason = find_plan(Path(folder), key)
+            assert found is None
+            assert reason and "\n" not in reason
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_no_changed_field_of_a_record_breaks_the_search(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        plan = stored(Path(folder))
+        record = json.loads(sidecar_path(plan).read_text())
+        part = data.draw(st.sampled_from([record, record["key"], record["plan"]]))
+        part[data.draw(st.sampled_from(sorted(part)))] = data.draw(_JSON)
+        sidecar_path(plan).write_text(json.dumps(record))
+        for key in (KEY, replace(KEY, precision="int8")):
+            _, reason = find_plan(Path(folder), key)
+            assert "\n" not in reason
 
 
 def test_a_plan_that_the_user_brings_needs_no_record(tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import networks_for_builds as nets
+import numpy as np
 import pytest
 from standin import gpu
 from standin.tensorrt_builder import read_plan
 
+import people_perception as pp
 from people_perception.catalogue import get_spec
 from people_perception.engines.build import BuildSettings, Progress, obtain, obtain_plan
 from people_perception.engines.cache import check_plan, folder_lock, sidecar_path
@@ -190,6 +192,29 @@ def test_opens_the_built_engine(simulated, network: Path) -> None:
     own.write_bytes(plan.read_bytes())
     engine = open_tensorrt(SPEC, own, {})
     engine.close()
+
+
+def test_a_model_on_the_simulated_robot(simulated, compiled: gpu.Machine, network: Path) -> None:
+    simulated("10.3")
+    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    for engine in ("tensorrt", "auto"):
+        model = pp.load_model("peoplenet", engine=engine, weights=network, engine_settings={"dla_core": -1})
+        assert model.device == "Orin sm_87"
+        assert model.selection.reason == "TensorRT runs peoplenet.onnx"
+        assert isinstance(model(image), pp.Detections)
+        model.close()
+    assert compiled.launches.count("preprocess") == 2
+    assert compiled.memory == {}
+
+
+def test_without_a_gpu_auto_falls_back_and_says_so(simulated, machine: gpu.Machine, network: Path) -> None:
+    simulated("10.3")
+    machine.gpus = []
+    with pytest.raises(PerceptionError, match="CUDA does not start: cuInit failed: no CUDA-capable device is detected"):
+        pp.load_model("peoplenet", engine="tensorrt", weights=network)
+    model = pp.load_model("peoplenet", engine="auto", weights=network)
+    assert model.device == "CPUExecutionProvider"
+    assert "onnxruntime runs peoplenet.onnx; TensorRT does not: CUDA does not start" in model.selection.reason
 
 
 def test_a_plan_for_another_machine_is_refused(simulated, network: Path, machine: gpu.Machine) -> None:

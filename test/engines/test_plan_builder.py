@@ -143,7 +143,10 @@ def test_the_timing_cache_grows_and_a_foreign_one_is_replaced(trt: Any, peoplene
         timing.write_bytes(foreign)
         build(trt, peoplenet, timing=timing)
         assert timing.read_bytes() == first
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("timing")] == ["timing"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["peoplenet.onnx", "timing"]
+    told = Told()
+    build(trt, peoplenet, told, timing=tmp_path / "absent" / "timing")
+    assert "no such file or directory; the next build measures again" in dict(told.lines)["warning"]
 
 
 def test_progress_where_tensorrt_tells_it(trt: Any, peoplenet: Path) -> None:

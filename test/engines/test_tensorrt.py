@@ -115,6 +115,25 @@ def test_two_threads_overlap_and_more_wait(machine: gpu.Machine, plan: Path) -> 
     assert machine.memory == {}
 
 
+def test_no_memory_for_a_second_lane_means_one_call_at_a_time(
+    machine: gpu.Machine, plan: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = TensorRtEngine(plan)
+    machine.memory_limit = sum(m.nbytes for m in machine.memory.values())
+    results: list[dict[str, np.ndarray]] = []
+    x = image()
+    with engine._lane():
+        thread = threading.Thread(target=lambda: results.append(engine.run({"input_1:0": x})))
+        thread.start()
+        thread.join(0.2)
+        assert results == []
+    thread.join()
+    check(results[0], x)
+    assert "out of memory; one call at a time then" in caplog.text.replace(" on Orin sm_87", "")
+    engine.close()
+    assert machine.memory == {}
+
+
 def test_close_waits_for_a_running_call(machine: gpu.Machine, plan: Path) -> None:
     engine = TensorRtEngine(plan)
     entered, go_on, closed = threading.Event(), threading.Event(), threading.Event()

@@ -18,6 +18,7 @@ from typing import Any
 from people_perception.engines.builder.calibration import CalibrationCache, make_calibrator
 from people_perception.engines.builder.half import to_half
 from people_perception.engines.builder.settings import BuildSettings
+from people_perception.engines.cache import temporary_path
 from people_perception.engines.tensorrt_log import last_error, make_logger
 from people_perception.errors import PerceptionError
 
@@ -116,7 +117,12 @@ def build_plan(trt: Any, request: Request, report: Report, timing_cache: Path | 
     if plan is None:
         raise PerceptionError(f"{request.path}: TensorRT cannot build it: {last_error(logger, 'it does not say why')}")
     if cache is not None and timing_cache:
-        _save_timing_cache(config, timing_cache)
+        try:
+            _save_timing_cache(config, timing_cache)
+        except OSError as error:  # the plan is what counts
+            report.log(
+                "warning", f"{timing_cache}: {(error.strerror or str(error)).lower()}; the next build measures again"
+            )
     end = time.perf_counter()
     return Built(plan, _tensors(network), {"parse_s": round(parsed - start, 3), "build_s": round(end - parsed, 3)})
 
@@ -270,9 +276,12 @@ def _load_timing_cache(config: Any, path: Path) -> Any:
 
 
 def _save_timing_cache(config: Any, path: Path) -> None:
-    draft = path.with_name(path.name + ".new")
-    draft.write_bytes(bytes(config.get_timing_cache().serialize()))
-    draft.replace(path)
+    draft = temporary_path(path.parent, "-timing")
+    try:
+        draft.write_bytes(bytes(config.get_timing_cache().serialize()))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _tensor_names(network: Any) -> set[str]:
