@@ -54,8 +54,8 @@ class Option:
         accepted = f"expected {'an integer' if self.kind is int else 'a number'} from {self.minimum} to {self.maximum}"
         if isinstance(value, bool) or not isinstance(value, Real) or (self.kind is int and value % 1):
             raise ValueError(f"{name}={value!r}: {accepted}")
-        low = self.minimum is None or value >= self.minimum
-        high = self.maximum is None or value <= self.maximum
+        low = self.minimum is None or float(value) >= self.minimum
+        high = self.maximum is None or float(value) <= self.maximum
         if not (low and high):  # also refuses NaN
             raise ValueError(f"{name}={value!r}: {accepted}")
         return self.kind(value)
