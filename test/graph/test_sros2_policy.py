@@ -1,0 +1,139 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``config/sros2_policy.xml`` allows exactly what the nodes open: the nodes are started and asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.utilities import get_rmw_implementation_identifier
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
+
+from people_perception.ros import executables
+from people_perception.share import share_folder
+
+NAMESPACE = "/people"
+IMAGES = ("overlay", "anonymized", "segmentation/mask", "segmentation/colored", "instances/mask")
+ARRAYS = ("detections", "faces", "instances")
+EXECUTABLES = sorted(name for name in vars(executables) if name.endswith("_node"))
+# Every model and every source, so that every topic that a node can open is opened.
+PARAMETERS = f"""
+{NAMESPACE}/people_perception:
+  ros__parameters: {{models: [peoplenet, facedetect_ir, peoplesemsegnet, peoplesegnet]}}
+{NAMESPACE}/anonymize:
+  ros__parameters: {{sources: [faces, detections, instances]}}
+"""
+
+Names = dict[str, set[str]]
+"""publish, subscribe and reply: the full names."""
+
+
+def policy() -> dict[str, Names]:
+    """What the file allows each node."""
+    tree = ElementTree.parse(share_folder("config") / "sros2_policy.xml")
+    assert tree.getroot().get("version") == "0.2.0"
+    allowed: dict[str, Names] = {}
+    for profile in tree.iter("profile"):
+        node = profile.attrib["node"]
+        assert profile.attrib["ns"] == NAMESPACE and node not in allowed
+        allowed[node] = {"publish": set(), "subscribe": set(), "reply": set()}
+        for group in profile:
+            ((verb, decision),) = group.attrib.items()
+            assert decision == "ALLOW"
+            allowed[node][verb] |= {full_name(str(entry.text), node) for entry in group}
+    return allowed
+
+
+def full_name(name: str, node: str) -> str:
+    if name.startswith("~/"):
+        return f"{NAMESPACE}/{node}/{name[2:]}"
+    return name if name.startswith("/") else f"{NAMESPACE}/{name}"
+
+
+def opened(nodes: dict[str, Node], observer: Node) -> dict[str, Names]:
+    """What each node publishes, subscribes and serves, as the ROS graph tells."""
+    return {
+        name: {
+            "publish": {t for t, _ in observer.get_publisher_names_and_types_by_node(name, NAMESPACE)},
+            "subscribe": {t for t, _ in observer.get_subscriber_names_and_types_by_node(name, NAMESPACE)},
+            "reply": {t for t, _ in observer.get_service_names_and_types_by_node(name, NAMESPACE)},
+        }
+        for name in nodes
+    }
+
+
+@pytest.fixture
+def running(
+    request: pytest.FixtureRequest, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[dict[str, Node], Node, SingleThreadedExecutor]]:
+    """Every node of every executable, active and listened to, and an observer."""
+    monkeypatch.setenv("PP_MODEL_DIR", str(models))
+    (tmp_path / "parameters.yaml").write_text(PARAMETERS)
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "--params-file", str(tmp_path / "parameters.yaml")]
+    for parameter in request.param:
+        arguments += ["-p", parameter]
+    rclpy.init(args=arguments)
+    nodes: dict[str, Node] = {}
+
+    def make(makers: list, arguments: None = None) -> int:
+        for maker in makers:
+            node = maker()
+            nodes[node.get_name()] = node
+        return 0
+
+    monkeypatch.setattr(executables, "spin", make)
+    executor = SingleThreadedExecutor()
+    observer = Node("observer", use_global_arguments=False)
+    try:
+        for name in EXECUTABLES:
+            getattr(executables, name)()
+        for topic in IMAGES:
+            observer.create_subscription(Image, f"{NAMESPACE}/{topic}", lambda _: None, 1)
+        for topic in ARRAYS:
+            observer.create_subscription(Detection2DArray, f"{NAMESPACE}/{topic}", lambda _: None, 1)
+        for node in nodes.values():
+            executables.bring_up(node)
+            executor.add_node(node)
+        yield nodes, observer, executor
+    finally:
+        for node in nodes.values():
+            node.close()
+            node.destroy_node()  # or the graph of the next test still has it
+        observer.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
+
+
+@pytest.mark.parametrize(
+    ("running", "transport"),
+    [((), ""), (("image_transport:=compressed", "use_sim_time:=true"), "/compressed")],
+    indirect=["running"],
+    ids=["raw", "compressed"],
+)
+def test_the_policy_covers_what_the_nodes_open_and_nothing_else(
+    running: tuple[dict[str, Node], Node, SingleThreadedExecutor], transport: str
+) -> None:
+    nodes, observer, executor = running
+    allowed = policy()
+    assert set(allowed) == set(nodes)
+    cameras = {f"{NAMESPACE}/{name}" for name in ("image", "ir_image")}
+    for names in allowed.values():  # of each camera, the transport that is not asked for; time where it is the clock's
+        unused = cameras if transport else {f"{name}/compressed" for name in cameras} | {"/clock"}
+        names["subscribe"] -= unused
+        # ROS 2 Humble has no type descriptions.
+        if not hasattr(observer, "_type_description_service"):
+            names["reply"] = {name for name in names["reply"] if not name.endswith("/get_type_description")}
+    end = time.monotonic() + 10
+    found = opened(nodes, observer)
+    while found != allowed and time.monotonic() < end:
+        executor.spin_once(timeout_sec=0.05)
+        found = opened(nodes, observer)
+    assert found == allowed, get_rmw_implementation_identifier()
