@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ import people_perception as pp
 from people_perception.catalogue import get_spec
 from people_perception.engines.build import BuildSettings, Progress, obtain, obtain_plan
 from people_perception.engines.cache import check_plan, folder_lock, sidecar_path
-from people_perception.engines.tensorrt import open_tensorrt
+from people_perception.engines.tensorrt import TensorRtEngine, _Logged, open_tensorrt
 from people_perception.errors import PerceptionError
 
 HERE = Path(__file__).parent
@@ -215,6 +216,50 @@ def test_without_a_gpu_auto_falls_back_and_says_so(simulated, machine: gpu.Machi
     model = pp.load_model("peoplenet", engine="auto", weights=network)
     assert model.device == "CPUExecutionProvider"
     assert "onnxruntime runs peoplenet.onnx; TensorRT does not: CUDA does not start" in model.selection.reason
+
+
+def test_a_dla_plan_runs_on_its_core(simulated, network: Path) -> None:
+    simulated("10.3")
+    engine = open_tensorrt(SPEC, network, {"dla_core": 1})
+    assert engine.device == "Orin sm_87 DLA 1"
+    assert engine._runtime.DLA_core == 1
+    engine.close()
+
+
+def test_a_version_compatible_plan_may_run_its_code_and_outlives_an_update(simulated, network: Path) -> None:
+    simulated("10.3")
+    plan = obtain_plan(SPEC, network, BuildSettings(version_compatible=True), True)
+    engine = TensorRtEngine(plan)
+    assert engine._runtime.engine_host_code_allowed
+    engine.close()
+    simulated("10.13")
+    with pytest.raises(
+        PerceptionError, match=r"TensorRT 10\.13\.3\.9 does not load it"
+    ):  # asked, unlike of another plan
+        TensorRtEngine(plan)
+    ordinary = obtain_plan(SPEC, network, BuildSettings(), True)
+    engine = TensorRtEngine(ordinary)
+    assert not engine._runtime.engine_host_code_allowed
+    engine.close()
+
+
+def test_a_long_build_is_logged_every_half_minute(caplog: pytest.LogCaptureFixture) -> None:
+    listener = _Logged("peoplenet")
+    with caplog.at_level(logging.INFO):
+        for progress in (
+            Progress("building", 0.5),
+            Progress("Timing tactics", 1.0, 3, 9),
+            Progress("building", 20.0),
+            Progress("building", 31.0),
+            Progress("building", 40.0),
+            Progress("warning", 41.0, log="something"),
+        ):
+            listener(progress)
+    assert [r.getMessage() for r in caplog.records] == [
+        "building the engine of peoplenet: building",
+        "building the engine of peoplenet: 31 s so far",
+        "TensorRT: something",
+    ]
 
 
 def test_a_plan_for_another_machine_is_refused(simulated, network: Path, machine: gpu.Machine) -> None:

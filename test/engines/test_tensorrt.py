@@ -16,6 +16,7 @@ import pytest
 from standin import gpu
 from standin.tensorrt_runtime import expected_output
 
+from people_perception.engines.cuda_graph import CudaGraph
 from people_perception.engines.tensorrt import TensorRtEngine, tensorrt_problem
 from people_perception.errors import PerceptionError
 
@@ -176,6 +177,15 @@ def test_a_graph_that_cannot_be_recorded_is_done_without(
             check(engine.run({"input_1:0": x}), x)
     assert "runs without a CUDA graph" in caplog.text
     engine.close()
+
+
+def test_a_machine_without_the_driver_has_no_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr("ctypes.CDLL", absent)
+    with pytest.raises(PerceptionError, match=r"CUDA graph: libcuda\.so\.1: cannot open"):
+        CudaGraph(0, lambda: None)
 
 
 def test_batches_up_to_the_profiles_largest(trt: ModuleType, tmp_path: Path) -> None:
