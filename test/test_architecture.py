@@ -20,6 +20,7 @@ RANKS = {
     "errors": 0,
     "results": 0,
     "palette": 0,
+    "anonymize": 1,
     "message_fields": 1,
     "share": 1,
     "options": 1,

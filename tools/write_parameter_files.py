@@ -18,7 +18,7 @@ import yaml
 
 from people_perception.catalogue import load_catalogue
 from people_perception.decoders import decoder_class, make_decoder
-from people_perception.ros.parameters import OVERLAY, PERCEPTION, Parameter, option_parameters
+from people_perception.ros.parameters import ANONYMIZE, OVERLAY, PERCEPTION, Parameter, option_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 LICENCE = "# Copyright 2026 The people_perception authors\n# SPDX-License-Identifier: Apache-2.0\n"
@@ -26,6 +26,7 @@ JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", l
 HEADERS = {
     "perception": "Parameters of the perception nodes, with defaults. Those of models that do not run are ignored.",
     "overlay": "Parameters of the overlay node, with their defaults.",
+    "anonymize": "Parameters of the anonymize node, with their defaults.",
 }
 
 
@@ -35,7 +36,7 @@ def tables() -> dict[str, list[Parameter]]:
     perception = [p for p in PERCEPTION if p.name != "models"]
     for spec in load_catalogue().values():
         perception += option_parameters(spec.name, decoder_class(spec.decoder).OPTIONS, make_decoder(spec).options)
-    return {"perception": perception, "overlay": list(OVERLAY)}
+    return {"perception": perception, "overlay": list(OVERLAY), "anonymize": list(ANONYMIZE)}
 
 
 def yaml_text(name: str, parameters: Iterable[Parameter]) -> str:
@@ -67,7 +68,7 @@ def accepted(parameter: Parameter) -> str:
 
 
 def schema(parameters: dict[str, list[Parameter]]) -> dict[str, Any]:
-    """The JSON Schema of both files."""
+    """The JSON Schema of all files."""
     properties: dict[str, Any] = {}
     for parameter in chain(*parameters.values()):
         *groups, leaf = parameter.name.split(".")
@@ -108,7 +109,7 @@ def markdown(parameters: dict[str, list[Parameter]]) -> str:
         "with the reason. Every topic's QoS can also be set by ROS's own `qos_overrides` parameters.",
         "",
     ]
-    titles = {"perception": "Perception nodes", "overlay": "Overlay node"}
+    titles = {"perception": "Perception nodes", "overlay": "Overlay node", "anonymize": "Anonymize node"}
     for name, table in parameters.items():
         lines += [f"## {titles[name]} (`config/{name}.yaml`)", ""]
         lines += ["| parameter | default | live | meaning |", "|---|---|---|---|"]

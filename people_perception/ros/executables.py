@@ -97,3 +97,10 @@ def overlay_node() -> int:
     from people_perception.ros.overlay import OverlayNode
 
     return spin([OverlayNode])
+
+
+def anonymize_node() -> int:
+    """The camera image with faces covered, or none, on ``anonymized``."""
+    from people_perception.ros.anonymize import AnonymizeNode
+
+    return spin([AnonymizeNode])

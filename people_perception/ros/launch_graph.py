@@ -24,6 +24,8 @@ _EXECUTABLES = {
     "peoplesemsegnet": "peoplesemsegnet_node",
     "peoplesegnet": "peoplesegnet_node",
 }
+# Nodes that work on what the models publish, by the argument that starts them.
+_FOLLOWERS = {"overlay": "overlay_node", "anonymize": "anonymize_node"}
 
 
 def arguments(models: str) -> list[DeclareLaunchArgument]:
@@ -42,6 +44,8 @@ def arguments(models: str) -> list[DeclareLaunchArgument]:
         ("config", str(config / "perception.yaml"), "Parameter file of the perception nodes.", None),
         ("overlay", "true", "Also publish the image with everything drawn on it; costs nothing unheard.", _BOOLEAN),
         ("overlay_config", str(config / "overlay.yaml"), "Parameter file of the overlay node.", None),
+        ("anonymize", "false", "Also publish the image with faces covered; faces must be among the models.", _BOOLEAN),
+        ("anonymize_config", str(config / "anonymize.yaml"), "Parameter file of the anonymize node.", None),
         ("rviz", "false", "Also start RViz with camera, overlay and mask.", _BOOLEAN),
         ("use_sim_time", "false", "Take time from /clock, as when a bag is played.", _BOOLEAN),
         ("respawn", "false", "Start a node again when its process dies.", _BOOLEAN),
@@ -71,9 +75,10 @@ def _actions(context: LaunchContext) -> list[Node]:
             _perception(argument, _EXECUTABLES.get(name, "people_perception_node"), name.partition(":")[0], [name])
             for name in models
         ]
-    if argument["overlay"] == "true":
-        parameters = {key: _value(argument[key]) for key in ("image_transport", "use_sim_time")}
-        actions.append(_node(argument, "overlay_node", "overlay", [argument["overlay_config"], parameters]))
+    shared = {key: _value(argument[key]) for key in ("image_transport", "use_sim_time")}
+    for name, executable in _FOLLOWERS.items():
+        if argument[name] == "true":
+            actions.append(_node(argument, executable, name, [argument[f"{name}_config"], shared]))
     if argument["rviz"] == "true":
         actions.append(_rviz(argument))
     return actions

@@ -159,6 +159,39 @@ OVERLAY = (
     _live("show_labels", bool, True, "Write label and score at each box."),
 )
 
+ANONYMIZE_SOURCES = ("faces", "detections", "instances")
+
+ANONYMIZE = (
+    AUTOSTART,
+    *CAMERA,
+    *OUTPUT,
+    _fixed(
+        "sources",
+        list,
+        ["faces"],
+        "Topics that must each have a message for an image before it is published: faces, detections, instances.",
+    ),
+    _fixed("labels", list, ["face"], "What of detections and instances is covered; of faces, everything is."),
+    _live("margin", float, 0.25, "Part of its size by which a box grows on every side.", minimum=0, maximum=5),
+    _live(
+        "memory",
+        float,
+        0.5,
+        "Seconds for which a face that is not found any more stays covered, by a growing box.",
+        minimum=0,
+        maximum=30,
+    ),
+    _live("blocks", int, 3, "Blocks of one colour along the longer side of what is covered.", minimum=1, maximum=8),
+    _live(
+        "max_wait",
+        float,
+        0.5,
+        "Seconds that an image waits for the sources; then it is withheld.",
+        minimum=0.01,
+        maximum=10,
+    ),
+)
+
 _TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
     int: ParameterType.PARAMETER_INTEGER,

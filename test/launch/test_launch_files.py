@@ -17,7 +17,7 @@ import yaml
 
 from people_perception.catalogue import load_catalogue
 from people_perception.ros.overlay import SOURCES
-from people_perception.ros.parameters import OVERLAY, PERCEPTION
+from people_perception.ros.parameters import ANONYMIZE, OVERLAY, PERCEPTION
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -64,7 +64,7 @@ def test_a_launch_file_compiles_and_starts_models_that_exist(path: Path) -> None
 def test_every_executable_and_configuration_file_that_is_named_exists() -> None:
     named = texts(SHARED)
     nodes = {t for t in named if t.endswith("_node")}
-    assert nodes == {"people_perception_node", "overlay_node"} | {
+    assert nodes == {"people_perception_node", "overlay_node", "anonymize_node"} | {
         f"{name}_node" for name in ("peoplenet", "facedetect_ir", "peoplesemsegnet", "peoplesegnet")
     }
     assert nodes <= executables()
@@ -84,7 +84,8 @@ def test_every_parameter_that_is_passed_exists() -> None:
     } - {"people_perception", "config"}
     known = {p.name for p in PERCEPTION} | {"use_sim_time"}
     assert passed and passed <= known, passed - known
-    assert {"image_transport"} <= {p.name for p in OVERLAY}
+    for table in (OVERLAY, ANONYMIZE):
+        assert {"image_transport"} <= {p.name for p in table}
 
 
 def test_rviz_shows_topics_that_are_published() -> None:
