@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
 
+from people_perception.report.html import figure, page
 from people_perception.report.plots import histogram, step_plot
 from people_perception.report.record import FACES, PEOPLE, PICTURE, SHARE, Frame, ModelRun, Output, Run
-from people_perception.report.style import CSS
 from people_perception.report.summary import (
     Flow,
     flow,
@@ -40,21 +39,9 @@ def render(run: Run, pictures: Mapping[str, bytes], sheet: bytes | None = None) 
     sections = [_head(run), _tiles(run), _notes(run), _notable_pictures(run, pictures)]
     if sheet is not None:
         alternative = "frames of the run with boxes and masks, from its beginning to its end"
-        sections.append(
-            "<h2>From beginning to end</h2>"
-            f"<figure>{_image(sheet, alternative)}<figcaption>{_sheet_caption(run)}</figcaption></figure>"
-        )
+        sections.append("<h2>From beginning to end</h2>" + figure(sheet, alternative, _sheet_caption(run)))
     sections += [_over_time(run), _latency(run), _flows(run), _models(run), _machine(run)]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # Nothing is fetched, whatever a text in here may try.
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-        'img-src data:">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    return page(title, sections)
 
 
 def headline(run: Run) -> str:
@@ -67,9 +54,14 @@ def headline(run: Run) -> str:
     count = f"{len(run.models)} models" if len(run.models) != 1 else "1 model"
     if measured is None:
         return f"{count} answered none of {sent} images."
+    answered_text = f"{count} answered {_of(answered, sent)} images."
+    if not run.live:
+        return (
+            f"{answered_text} Half of the answers took up to {measured.p50:.0f} ms, 95 % up to {measured.p95:.0f} ms."
+        )
     return (
-        f"{count} answered {_of(answered, sent)} images. Half of the answers came within {measured.p50:.0f} ms of the "
-        f"capture, 95 % within {measured.p95:.0f} ms."
+        f"{answered_text} Half of the answers came within {measured.p50:.0f} ms of the capture, 95 % within "
+        f"{measured.p95:.0f} ms."
     )
 
 
@@ -95,7 +87,7 @@ def _tiles(run: Run) -> str:
         (f"{len(frames)}", f"frames in {run.duration:.1f} s"),
         (f"{sum(c > 0 for c in counts)}", "frames with somebody in them"),
         (f"{max(counts, default=0)}", "people at most at once"),
-        (f"{measured.p50:.0f} ms" if measured else "–", "median, capture to answer"),
+        (f"{measured.p50:.0f} ms" if measured else "–", f"median{', capture to answer' * run.live}"),
         (f"{measured.p99:.0f} ms" if measured else "–", "99 % of answers within"),
     ]
     tiles = "".join(f'<div class="tile"><b>{escape(v)}</b><span>{escape(text)}</span></div>' for v, text in values)
@@ -120,11 +112,13 @@ def _notable_pictures(run: Run, pictures: Mapping[str, bytes]) -> str:
 def _figure(run: Run, frame: Frame, title: str, jpeg: bytes) -> str:
     found = people(run, frame)
     what = "nobody" if not found else f"{found} {'person' if found == 1 else 'people'}"
-    if frame.camera != "image":
-        title, what = f"{title} on {frame.camera}", f"{found} face{'s' * (found != 1)}"
+    if frame.camera != main_camera(run):
+        title = f"{title} on {frame.camera}"
+    if {output.counts for output in run.outputs if output.camera == frame.camera} == {FACES}:
+        what = f"{found} face{'s' * (found != 1)}"
     text = f"{what} at {frame.time:.1f} s ({frame.name}), last answer after {slowest_answer(run, frame):.0f} ms"
     caption = f"<b>{escape(title[:1].upper() + title[1:])}</b>: {escape(text)}"
-    return f"<figure>{_image(jpeg, f'{title} frame, annotated')}<figcaption>{caption}</figcaption></figure>"
+    return figure(jpeg, f"{title} frame, annotated", caption)
 
 
 def _over_time(run: Run) -> str:
@@ -154,20 +148,26 @@ def _latency(run: Run) -> str:
         summary = latency(measured[output.topic])
         if summary is None:
             continue
-        own = _own_percentiles(run, output)
+        own = f'<td class="n">{_own_percentiles(run, output)}</td>' if run.live else ""
         rows.append(
             f"<tr><td class=topic>{_key(colour)} {escape(output.topic)}</td>"
             + "".join(f'<td class="n">{v:.1f}</td>' for v in (summary.p50, summary.p95, summary.p99, summary.worst))
-            + f'<td class="n">{own}</td></tr>'
+            + f"{own}</tr>"
         )
         marks = [("p50", summary.p50), ("p95", summary.p95)]
         plot = histogram(measured[output.topic], highest, marks, colour, title=f"latency of {output.topic}")
         plots.append(_titled(output, colour, f"{summary.count} answers") + f'<div class="scroll">{plot}</div>')
-    header = _header("topic", "p50 ms", "p95 ms", "p99 ms", "worst ms", "node's own p50 / p95 / p99 ms")
-    text = (
-        "From the stamp of the camera image to the arrival of the answer in another process, over DDS. The node's own "
-        "figures are from capture to publication over its last ten seconds. The last bar holds all that is slower."
-    )
+    columns = ["topic", "p50 ms", "p95 ms", "p99 ms", "worst ms"]
+    if run.live:
+        columns.append("node's own p50 / p95 / p99 ms")
+        text = (
+            "From the stamp of the camera image to the arrival of the answer in another process, over DDS. The node's "
+            "own figures are from capture to publication over its last ten seconds."
+        )
+    else:
+        text = "What preprocessing, network and decoding took for each image, while the other models worked beside it."
+    text += " The last bar holds all that is slower."
+    header = _header(*columns)
     table = f'<div class="card scroll"><table>{header}{"".join(rows)}</table></div>'
     return f'<h2>Latency</h2><p class="soft">{text}</p>{table}<div class="card">{"".join(plots)}</div>'
 
@@ -176,18 +176,24 @@ def _flows(run: Run) -> str:
     rows = []
     for colour, output in _coloured(run):
         f = flow(run, output)
-        numbers = (f.sent, f.answered, f.busy, f.limited, f.failed, f.lost)
+        numbers = (
+            (f.sent, f.answered, f.busy, f.limited, f.failed, f.lost) if run.live else (f.sent, f.answered, f.lost)
+        )
         rows.append(
             f"<tr><td class=topic>{_key(colour)} {escape(output.topic)}{_bar(f)}</td><td>{escape(output.camera)}</td>"
             + "".join(f'<td class="n">{n}</td>' for n in numbers)
             + "</tr>"
         )
-    header = _header("topic", "camera", "sent", "answered", "skipped, busy", "skipped, max_rate", "failed", "lost")
-    text = (
-        "Every image that a camera sent and what became of it. A model that is still busy takes the newest image next "
-        "and skips those in between. Lost is what no counter explains: on the way to the node or back. The overlay "
-        "draws only images that a model answered."
-    )
+    if run.live:
+        header = _header("topic", "camera", "sent", "answered", "skipped, busy", "skipped, max_rate", "failed", "lost")
+        text = (
+            "Every image that a camera sent and what became of it. A model that is still busy takes the newest image "
+            "next and skips those in between. Lost is what no counter explains: on the way to the node or back. The "
+            "overlay draws only images that a model answered."
+        )
+    else:
+        header = _header("topic", "camera", "recorded", "answered", "failed")
+        text = "Every recorded image that was read. A replay waits for every answer, so that none is skipped."
     table = f'<div class="card scroll"><table>{header}{"".join(rows)}</table></div>'
     return f'<h2>Where the images went</h2><p class="soft">{text}</p>{table}'
 
@@ -261,11 +267,6 @@ def _header(first: str, *rest: str) -> str:
     words = ("camera", "what ran, and why", "engine", "licence")
     cells = "".join(f"<th{'' if name in words else ' class=n'}>{escape(name)}</th>" for name in rest)
     return f"<tr><th>{escape(first)}</th>{cells}</tr>"
-
-
-def _image(jpeg: bytes, alternative: str) -> str:
-    data = base64.b64encode(jpeg).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alternative)}">'
 
 
 def _sheet_caption(run: Run) -> str:
