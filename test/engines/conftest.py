@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import networks_for_builds as nets
 import numpy as np
 import pytest
 from standin import gpu, libcuda
@@ -57,6 +59,23 @@ def tensorrt(machine: gpu.Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[
         return importlib.import_module("tensorrt")
 
     return install
+
+
+@pytest.fixture
+def simulated(tensorrt: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Installs a TensorRT that the build's own process finds too."""
+
+    def install(version: str) -> Any:
+        paths = [HERE, HERE / "standin", HERE / "standin" / "versions" / version]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*map(str, paths), os.environ.get("PYTHONPATH", "")]))
+        return tensorrt(version)
+
+    return install
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    return nets.free_batch(nets.CONTRACTS["peoplenet"](tmp_path / "peoplenet.onnx"))
 
 
 @pytest.fixture(params=VERSIONS)

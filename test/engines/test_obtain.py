@@ -7,18 +7,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
-import signal
-import stat
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import networks_for_builds as nets
 import numpy as np
 import pytest
 from standin import gpu
@@ -27,29 +20,12 @@ from standin.tensorrt_builder import read_plan
 import people_perception as pp
 from people_perception.catalogue import get_spec
 from people_perception.engines.build import BuildSettings, Progress, obtain, obtain_plan
-from people_perception.engines.cache import check_plan, folder_lock, sidecar_path
+from people_perception.engines.cache import check_plan, sidecar_path
 from people_perception.engines.tensorrt import TensorRtEngine, _Logged, open_tensorrt
 from people_perception.errors import PerceptionError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-
-
-@pytest.fixture
-def simulated(tensorrt: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Installs a TensorRT that the build's own process finds too."""
-
-    def install(version: str) -> Any:
-        paths = [HERE, HERE / "standin", HERE / "standin" / "versions" / version]
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*map(str, paths), os.environ.get("PYTHONPATH", "")]))
-        return tensorrt(version)
-
-    return install
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Path:
-    return nets.free_batch(nets.CONTRACTS["peoplenet"](tmp_path / "peoplenet.onnx"))
 
 
 SPEC = get_spec("peoplenet")
@@ -276,222 +252,3 @@ def test_a_plan_for_another_machine_is_refused(simulated, network: Path, machine
         sidecar_path(other).write_text(json.dumps(record))
         with pytest.raises(PerceptionError, match=message):
             open_tensorrt(SPEC, other, {})
-
-
-# Killing, with the real builder where it is installed.
-
-
-def start_build(
-    engines: Path, network: Path, builder: str, env: dict[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "people_perception", "build", "peoplenet", "--weights", str(network)]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    full = {**os.environ, "PP_ENGINE_DIR": str(engines), "PYTHONPATH": path, **(env or {})}
-    return subprocess.Popen(
-        [*command, "--builder", builder], env=full, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-
-
-def workers(engines: Path) -> list[int]:
-    """The processes that build into a folder."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes()
-            environment = (folder / "environ").read_bytes()
-        except OSError:
-            continue
-        if b"builder.worker" in command and f"PP_ENGINE_DIR={engines}\0".encode() in environment:
-            found.append(int(folder.name))
-    return found
-
-
-def settled(engines: Path) -> None:
-    """Wait for the builder to notice that its parent is gone."""
-    end = time.monotonic() + 5
-    while workers(engines):
-        assert time.monotonic() < end, "the builder outlived its parent"
-        time.sleep(0.02)
-
-
-def nothing_but_whole_plans(engines: Path) -> int:
-    """No lock, no unfinished file and no plan that is not whole; how many plans there are."""
-    settled(engines)
-    if not engines.is_dir():
-        return 0
-    start = time.monotonic()
-    with folder_lock(engines):
-        assert time.monotonic() - start < 0.5
-    names = {p.name for p in engines.iterdir()}
-    plans = [engines / name for name in names if name.endswith(".plan")]
-    for plan in plans:
-        check_plan(plan, "tensorrt_rtx")
-    assert {n for n in names if not n.endswith((".plan", ".plan.json"))} == set()
-    return len(plans)
-
-
-def test_killing_at_any_moment_leaves_nothing(rtx: str, network: Path, tmp_path: Path) -> None:
-    moments = random.Random(0)
-    whole = 0
-    for attempt in range(10):
-        engines = tmp_path / f"engines{attempt}"
-        build = start_build(engines, network, rtx)
-        assert build.stderr
-        if attempt % 2:
-            build.stderr.readline()  # the builder has begun
-        time.sleep(moments.uniform(0, 0.3))
-        build.kill()
-        build.wait()
-        build.stderr.close()
-        whole += nothing_but_whole_plans(engines)
-    assert whole < 10
-    build = start_build(engines, network, rtx)
-    build.communicate(timeout=30)
-    assert build.returncode == 0
-    assert nothing_but_whole_plans(engines) == 1
-
-
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, -15), (signal.SIGINT, 130)])
-def test_ending_a_build_in_the_middle(simulated, network: Path, engine_folder: Path, how: int, status: int) -> None:
-    simulated("10.3")
-    build = start_build(engine_folder, network, "tensorrt", {"STANDIN_BUILD": "__import__('time').sleep(60)"})
-    end = time.monotonic() + 10
-    while not any(p.name.startswith(".building") for p in engine_folder.glob("*")) and not workers(engine_folder):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.1)
-    build.send_signal(how)
-    _, said = build.communicate(timeout=10)
-    assert build.returncode == status
-    assert b"Traceback" not in said
-    settled(engine_folder)
-    assert [p for p in engine_folder.iterdir() if ".plan" in p.name or p.name.startswith(".")] == []
-
-
-# etlt, by a tao-converter that writes what it was given.
-
-
-def etlt(path: Path, input_name: bytes) -> Path:
-    path.write_bytes(len(input_name).to_bytes(4, "little") + input_name + bytes(range(64)))
-    return path
-
-
-@pytest.fixture
-def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program of that name on the PATH; its arguments are in the file that is returned."""
-    tools, said = tmp_path / "bin", tmp_path / "arguments.json"
-    tools.mkdir()
-    program = tools / "tao-converter"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import json, sys\n"
-        f"sys.path.insert(0, {str(HERE)!r})\n"
-        "from standin.tensorrt_runtime import plan_bytes\n"
-        f"json.dump(sys.argv[1:], open({str(said)!r}, 'w'))\n"
-        "key = sys.argv[sys.argv.index('-k') + 1]\n"
-        "if key == 'wrong': sys.exit(print('[ERROR] UffParser: Unsupported number of graph 0') or 0)\n"
-        "print('[INFO] building')\n"
-        "open(sys.argv[sys.argv.index('-e') + 1], 'wb').write(plan_bytes({'version': '8.5.2.2', 'tensors': []}))\n"
-    )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(tools), os.environ["PATH"]]))
-    return said
-
-
-def test_uff_goes_through_tao_converter(simulated, converter: Path, tmp_path: Path) -> None:
-    simulated("8.5")
-    spec = get_spec("facedetect_ir")
-    weights = etlt(tmp_path / "resnet18_facedetectir_pruned.etlt", b"input_1")
-    cache = nets.calibration(tmp_path / "facedetectir_int8.txt", "input_1")
-    asked = {"precision": "int8", "batch": (1, 1, 2), "workspace_mib": 8, "dla_core": 0, "log_level": "info"}
-    settings = BuildSettings.of(spec, weights, **asked)
-    lines: list[str] = []
-    built = obtain(spec, weights, settings, True, lambda p: lines.append(p.log or ""))
-    arguments = json.loads(converter.read_text())
-    assert arguments[:2] == ["-k", "tlt_encode"]
-    options = dict(zip(arguments[2:-1:2], arguments[3:-1:2], strict=True))
-    target = options.pop("-e")
-    assert Path(target).parent == built.plan.parent
-    assert options == {
-        "-o": "output_cov/Sigmoid,output_bbox/BiasAdd",
-        "-t": "int8",
-        "-i": "nchw",
-        "-m": "2",
-        "-d": "3,240,384",
-        "-c": str(cache),
-        "-w": str(8 << 20),
-        "-u": "0",
-    }
-    assert arguments[-1] == str(weights)
-    assert "[INFO] building" in lines
-    assert "tlt_encode" not in sidecar_path(built.plan).read_text()
-
-
-def test_onnx_in_an_etlt_gets_a_profile(simulated, converter: Path, tmp_path: Path) -> None:
-    simulated("8.6")
-    obtain(SPEC, etlt(tmp_path / "a.etlt", b""), BuildSettings(batch=(1, 2, 4), key="mine"), True)
-    arguments = json.loads(converter.read_text())
-    assert arguments[arguments.index("-p") + 1] == "input_1,1x3x544x960,2x3x544x960,4x3x544x960"
-    assert arguments[:2] == ["-k", "mine"]
-
-
-def test_a_converter_that_fails_quietly_is_noticed(simulated, converter: Path, tmp_path: Path) -> None:
-    simulated("8.5")
-    with pytest.raises(
-        PerceptionError, match=r"a\.etlt: tao-converter failed \(\[ERROR\] UffParser.*\); is the key right\?"
-    ):
-        obtain(SPEC, etlt(tmp_path / "a.etlt", b"input_1"), BuildSettings(key="wrong"), True)
-
-
-@pytest.mark.parametrize(
-    ("version", "input_name", "message"),
-    [
-        (
-            "10.3",
-            b"Input",
-            "holds UFF, which ended with TensorRT 8.6, and this is 10.3.0; use it on JetPack 5, bring an ONNX",
-        ),
-        ("8.5", b"Input", "holds UFF, which needs tao-converter on the PATH; get the one for TensorRT 8.5.2.2"),
-        ("10.3", b"", 'an etlt needs NVIDIA\'s decoder; .*"pip install nvidia-eff-tao-encryption"'),
-    ],
-)
-def test_an_etlt_that_nothing_here_can_read(
-    simulated, tmp_path: Path, version: str, input_name: bytes, message: str
-) -> None:
-    simulated(version)
-    with pytest.raises(PerceptionError, match=message):
-        obtain(SPEC, etlt(tmp_path / "a.etlt", input_name), BuildSettings(key="k"), True)
-
-
-def test_what_is_no_etlt_or_has_no_key(simulated, tmp_path: Path) -> None:
-    simulated("10.3")
-    fake = tmp_path / "a.etlt"
-    fake.write_bytes(b"\xff\xff\xff\x7f" + bytes(100))
-    with pytest.raises(PerceptionError, match=r"a\.etlt: not an etlt file"):
-        obtain(SPEC, fake, BuildSettings(key="k"), True)
-    with pytest.raises(PerceptionError, match=r"an etlt needs its key; give it \(key, --key\)"):
-        obtain(SPEC, etlt(tmp_path / "b.etlt", b""), BuildSettings(), True)
-
-
-@pytest.fixture
-def decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for NVIDIA's decoder: the ciphertext is the network xor the key's first byte."""
-    package = tmp_path / "decoder" / "eff_tao_encryption"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (package / "tao_codec.py").write_text(
-        "def decrypt_stream(source, target, key, encryption=False, rewind=True):\n"
-        "    assert encryption and not rewind\n"
-        "    target.write(bytes(b ^ key[0] for b in source.read()))\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")]))
-
-
-def test_onnx_in_an_etlt_through_nvidias_decoder(simulated, decoder: None, network: Path, tmp_path: Path) -> None:
-    simulated("11.1")
-    weights = tmp_path / "a.etlt"
-    weights.write_bytes(bytes(4) + bytes(b ^ ord("k") for b in network.read_bytes()))
-    built = obtain(SPEC, weights, BuildSettings(key="k"), True)
-    assert read_plan(built.plan.read_bytes())["tensors"][0]["name"] == "input_1:0"
-    with pytest.raises(PerceptionError, match=r"\(decoded from an etlt: is the key right\?\)"):
-        obtain(SPEC, weights, BuildSettings(key="x", precision="fp32"), True)
