@@ -84,6 +84,7 @@ class ModelSpec:
         outputs: the accepted tensor names by their role in the decoder.
         decoder: the name of the decoder.
         options: the decoder's defaults.
+        nms_options: of a DetectNet_v2, the defaults that differ where its clustering is ``nms``.
         weights: files that can serve it, in order of preference.
         fallback: the open model that stands in on a machine without these weights.
         detector: the model that finds the crops which this network runs on; None for the whole image.
@@ -111,6 +112,7 @@ class ModelSpec:
     detector: str | None = None
     engine: Mapping[str, Any] = field(default_factory=dict)
     class_columns: tuple[int, ...] = ()
+    nms_options: Mapping[str, Any] = field(default_factory=dict)
     input_topic: str = "image"
     output_topic: str = ""
 
@@ -223,6 +225,7 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
         fallback=data.get("fallback"),
         detector=data.get("detector"),
         engine=data.get("engine", {}),
+        nms_options=data.get("nms_options", {}),
         class_columns=tuple(columns),
         input_topic=data.get("topics", {}).get("input", "image"),
         output_topic=data.get("topics", {}).get("output", data["name"]),

@@ -33,6 +33,8 @@ class Decoder(ABC):
         self._lock = threading.Lock()
         self._options: Mapping[str, Value] = MappingProxyType({})
         self.configure(**{**self.default_options(), **spec.options})
+        if options.get("clustering") == "nms":
+            self.configure(**spec.nms_options)
         self.configure(**options)  # on top, so that {label: number} leaves the other labels at their defaults
         self._check_complete()
 

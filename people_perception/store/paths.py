@@ -33,14 +33,15 @@ def model_dir() -> Path:
 def search_dirs() -> list[Path]:
     """Where models are looked for: `model_dir`, then the folder that was installed with the package.
 
-    The second may be read-only: a robot's image can ship with its models.
+    The second may be read-only: a robot's image can ship with its models. A source checkout has none but the first.
     """
-    folders = [model_dir()]
+    folders, checkout = [model_dir()], source_checkout()
     try:
         installed = share_folder("models")
     except PerceptionError:
         return folders
-    return folders if installed in folders else [*folders, installed]
+    own = checkout / "models" if checkout else None
+    return folders if installed in (*folders, own) else [*folders, installed]
 
 
 def find_weights(spec: ModelSpec) -> list[tuple[Weights, Path]]:

@@ -270,6 +270,7 @@ class TestDecoding:
                 **get_spec("peoplenet").options,
                 "confidence_threshold": {"forklift": 0.5, "pallet": 0.9},
             },
+            nms_options={},
         )
         tensors = cell(spec, "pallet", 5, 5, 0.8, (100, 60, 200, 160))
         decode = make_decoder(spec, clustering="nms")
@@ -379,3 +380,14 @@ class TestErrors:
         spec = replace(spec, options={**spec.options, "confidence_threshold": {"person": 0.5}})
         with pytest.raises(PerceptionError, match="options.confidence_threshold has no value for label 'bag'"):
             DetectNetDecoder(spec)
+
+
+def test_the_suppression_brings_deepstreams_thresholds_along() -> None:
+    spec = get_spec("peoplenet")
+    assert DetectNetDecoder(spec, clustering="nms").options["confidence_threshold"] == {
+        "person": 0.4,
+        "bag": 0.2,
+        "face": 0.2,
+    }
+    chosen = DetectNetDecoder(spec, clustering="nms", confidence_threshold={"person": 0.3})
+    assert chosen.options["confidence_threshold"] == {"person": 0.3, "bag": 0.2, "face": 0.2}

