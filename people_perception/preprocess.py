@@ -17,8 +17,16 @@ from people_perception.geometry import Size
 T = TypeVar("T")
 
 
+_SHAPES = 16
+"""Shapes of which a pool keeps arrays: more than the models on one camera need, and a bound when its images change."""
+
+
 class BufferPool:
-    """Arrays that are used again, so that a running graph does not allocate megabytes a frame. Thread-safe."""
+    """Arrays that are used again, so that a running graph does not allocate megabytes a frame. Thread-safe.
+
+    Those of the shapes that were not used for longest are let go, so that a camera whose format changes with every
+    image does not fill the memory.
+    """
 
     def __init__(self) -> None:
         self._free: dict[tuple[tuple[int, ...], str], list[np.ndarray]] = {}
@@ -34,8 +42,13 @@ class BufferPool:
 
     def give(self, array: np.ndarray) -> None:
         """Take back an array that nobody refers to any more."""
+        key = (array.shape, array.dtype.name)
         with self._lock:
-            self._free.setdefault((array.shape, array.dtype.name), []).append(array)
+            free = self._free.pop(key, [])  # and in again, as the newest
+            free.append(array)
+            self._free[key] = free
+            if len(self._free) > _SHAPES:
+                del self._free[next(iter(self._free))]
 
     def clear(self) -> None:
         """Let go of every array."""

@@ -13,7 +13,6 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from people_perception.errors import PerceptionError
 from people_perception.preprocess import BufferPool, Frame, InfraredScaler
 from people_perception.ros.diagnostics import Window
 from people_perception.ros.image import image_from_compressed, image_from_message
@@ -56,9 +55,9 @@ class Shot:
             if self._frame is None:
                 try:
                     self._frame = self._feed.convert(self._message, self.stamp)
-                except (PerceptionError, ValueError) as error:
+                except Exception as error:  # OpenCV and numpy have their own: counted too, whatever it was
                     self._error = error
-                    self._feed.malformed(str(error))
+                    self._feed.malformed(" ".join(str(error).split()) or type(error).__name__)
                     raise
             return self._frame
 
