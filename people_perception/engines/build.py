@@ -115,6 +115,7 @@ def obtain(
     with folder_lock(folder, lambda: tell.stage("waiting for another build")):
         plan, reason = find_plan(folder, key)
         if plan is None:
+            tell.stage(f"has to be built: {reason}")
             plan = _build_and_store(spec, weights, settings, key, folder, tell)
             return Obtained(plan, True, reason, read_sidecar(plan) or {})
     return Obtained(plan, False, "", read_sidecar(plan) or {})

@@ -68,5 +68,11 @@ def test_through_json_and_back(tmp_path: Path) -> None:
     assert BuildSettings.from_json(settings.to_json()) == settings
 
 
+def test_a_relative_path_is_good_in_another_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = BuildSettings.from_json(BuildSettings(calibration_cache=Path("c.txt")).to_json())
+    assert settings.calibration_cache == tmp_path / "c.txt"
+
+
 def test_a_key_is_not_shown() -> None:
     assert "secret" not in repr(BuildSettings(key="secret"))

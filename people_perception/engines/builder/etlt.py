@@ -153,7 +153,7 @@ def converter_arguments(etlt: Etlt, request: Request, target: Path) -> list[str]
         sizes = ["x".join(map(str, (batch, *shape))) for batch in settings.batch]
         arguments += ["-p", ",".join([request.input_name, *sizes])]
     if settings.calibration_cache:
-        arguments += ["-c", str(settings.calibration_cache.absolute())]
+        arguments += ["-c", str(settings.calibration_cache)]
     if settings.workspace_mib is not None:
         arguments += ["-w", str(settings.workspace_mib << 20)]
     if settings.dla_core is not None:

@@ -93,8 +93,8 @@ class BuildSettings:
         return settings
 
     def to_json(self) -> dict[str, Any]:
-        """A value that JSON can hold; `from_json` turns it back."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        """A value that JSON can hold, good in any working directory; `from_json` turns it back."""
+        return {n: str(value.absolute()) if isinstance(value, Path) else value for n, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> BuildSettings:
