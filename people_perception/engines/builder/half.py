@@ -7,7 +7,6 @@ Inputs and outputs stay float32, so that an engine looks the same whatever it co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +164,4 @@ class _Caster:
         return self.casts[name, wanted]
 
     def _cast(self, source: str, target: str, to: int) -> Any:
-        return self.onnx.helper.make_node("Cast", _list(source), _list(target), name=f"cast {target}", to=to)
-
-
-def _list(name: str) -> Iterable[str]:
-    return [name]
+        return self.onnx.helper.make_node("Cast", [source], [target], name=f"cast {target}", to=to)
