@@ -320,3 +320,10 @@ class TestBufferPool:
         pool.give(array)
         pool.clear()
         assert pool.take((4, 4), "float32") is not array
+
+    def test_a_camera_that_always_changes_does_not_fill_it(self) -> None:
+        pool = BufferPool()
+        for side in range(1, 200):
+            pool.give(np.empty((side, side), np.uint8))
+        held = gc.get_referents(*pool._free.values())
+        assert sorted(len(array) for array in held) == list(range(184, 200)), "the newest 16 shapes, and no others"
