@@ -44,6 +44,7 @@ class FaceDecoder(Decoder):
         n = len(drop_batch(find_tensor(outputs, self.spec.outputs["boxes"]), 2, "boxes"))
         return (_NETWORKS[n][0], _NETWORKS[n][0]) if n in _NETWORKS else self.spec.input.size
 
+    @np.errstate(over="ignore", invalid="ignore")  # a broken network's boxes may exceed float32; they overlap nothing
     def decode(self, outputs: Mapping[str, np.ndarray], image_size: Size) -> Detections:
         """See `Decoder.__call__`."""
         options, labels = self.options, self.spec.labels

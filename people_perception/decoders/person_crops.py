@@ -37,7 +37,7 @@ class PersonCropsDecoder(Decoder):
     def decode(self, outputs: Mapping[str, np.ndarray], image_size: Size) -> Segmentation | Instances:
         """See `Decoder.__call__`; a `Segmentation` or `Instances` as the model's task says."""
         masks = find_tensor(outputs, self.spec.outputs["masks"])
-        masks = masks[..., 0] if masks.ndim == 4 else masks
+        masks = masks[..., 0] if masks.ndim == 4 and masks.shape[3] == 1 else masks
         crops = drop_batch(find_tensor(outputs, ["crops"]), 2, "crops")
         boxes = drop_batch(find_tensor(outputs, ["boxes"]), 2, "boxes")
         scores = drop_batch(find_tensor(outputs, ["scores"]), 1, "scores")

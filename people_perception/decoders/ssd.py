@@ -34,6 +34,7 @@ class SsdDecoder(Decoder):
         Option("top_k", int, "Most boxes in an image; the best ones are kept.", 1, 1917),
     )
 
+    @np.errstate(over="ignore", invalid="ignore")  # a broken network's boxes may exceed float32; they overlap nothing
     def decode(self, outputs: Mapping[str, np.ndarray], image_size: Size) -> Detections:
         """See `Decoder.__call__`."""
         options, labels, columns = self.options, self.spec.labels, self.spec.class_columns
