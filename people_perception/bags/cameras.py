@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from people_perception.bags.messages import COMPRESSED, IMAGE
 from people_perception.bags.reader import Bag, Topic
-from people_perception.catalogue import ModelSpec, get_spec
+from people_perception.catalogue import ModelSpec, get_spec, output_bases
 from people_perception.errors import PerceptionError
 
 COLOUR_INPUT, INFRARED_INPUT = "image", "ir_image"
@@ -72,15 +72,6 @@ def plan_streams(bag: Bag, models: Sequence[str], wanted: Sequence[str], namespa
     names = camera_names(inputs) if len(pairs) > len(models) else dict.fromkeys(inputs, "")
     prefix = "/" + namespace.strip("/") if namespace.strip("/") else ""
     return tuple(Stream(c, m, "/".join(filter(None, (prefix, names[c], bases[m])))) for c, m in pairs)
-
-
-def output_bases(models: Iterable[str]) -> dict[str, str]:
-    """The topic that each model's results hang from, as a node names them: two models never share one."""
-    bases: dict[str, str] = {}
-    for name in models:
-        spec = get_spec(name)
-        bases[name] = spec.output_topic if spec.output_topic not in bases.values() else spec.folder
-    return bases
 
 
 def camera_names(topics: Iterable[str]) -> dict[str, str]:

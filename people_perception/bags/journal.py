@@ -26,7 +26,7 @@ class FrameRecord:
         time: when it was recorded, nanoseconds.
         read: messages of the input up to this one, itself included.
         written: messages of the output up to its last one.
-        seconds: by topic, what preprocessing, network and decoding took.
+        seconds: by topic, seconds until the result was there, by the clock.
         values: by topic, how many people or faces, or the share of the image that is a person.
         errors: by topic, why there is no result.
     """

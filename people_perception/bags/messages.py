@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -86,6 +87,14 @@ def encode(message: Any) -> memoryview:
 def stamp_ns(header: Any) -> int:
     """A header's stamp in nanoseconds."""
     return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+def recorded_stamp(data: bytes | memoryview) -> int:
+    """The stamp in nanoseconds of any message that begins with a header, from its first bytes."""
+    if len(data) < 12:
+        raise PerceptionError(f"{len(data)} bytes are no message with a header")
+    seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
+    return seconds * 1_000_000_000 + nanoseconds
 
 
 def header(stamp: int, frame_id: str) -> Any:

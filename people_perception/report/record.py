@@ -110,8 +110,8 @@ class Run:
         models, outputs, frames: what ran, what it published, what it was shown.
         machine: name and value of what the machine is and which versions ran.
         notes: what a reader must know besides, such as an early end.
-        live: images came at their own pace, whether or not a model was ready; otherwise every answer was waited for, and
-            a latency is what computing took.
+        live: images came at their own pace, whether or not a model was ready; otherwise every answer was waited for,
+            and a latency is what computing took.
     """
 
     source: str
