@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -168,6 +168,19 @@ def get_spec(name: str) -> ModelSpec:
     if variant not in spec.variants:
         raise PerceptionError(f"{base} has no variant {variant!r}; it has {', '.join(spec.variants) or 'none'}")
     return replace(spec, name=name, weights=tuple(w for w in spec.weights if w.variant == variant))
+
+
+def output_bases(names: Iterable[str]) -> dict[str, str]:
+    """The topic that each model's results hang from: its own, or its name where an earlier model has that topic.
+
+    Raises:
+        PerceptionError: unknown name or variant.
+    """
+    bases: dict[str, str] = {}
+    for name in names:
+        spec = get_spec(name)
+        bases[name] = spec.output_topic if spec.output_topic not in bases.values() else name.replace(":", "_")
+    return bases
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -41,6 +41,8 @@ def main() -> None:
     executables.mkdir(parents=True)
     for name, target in entry_points["console_scripts"].items():
         write_executable(executables / name, *target.split(":"))
+    # The command line is also on the PATH of who has sourced tools/env.sh.
+    link(PREFIX / "bin" / PACKAGE, executables / PACKAGE)
 
     share = PREFIX / "share" / PACKAGE
     if share.is_dir():

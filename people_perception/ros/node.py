@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,7 +16,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
-from people_perception.catalogue import get_spec
+from people_perception.catalogue import get_spec, output_bases
 from people_perception.errors import PerceptionError
 from people_perception.loading import load_model
 from people_perception.model import Perceiver
@@ -25,6 +25,7 @@ from people_perception.ros.feed import CameraFeed
 from people_perception.ros.outputs import OUTPUTS
 from people_perception.ros.parameters import PERCEPTION, Parameter, checked_changes, declare, option_parameters
 from people_perception.ros.worker import ModelWorker
+from people_perception.tracking import Tracker
 
 _TICK = 0.1
 """Seconds between two looks at who listens and whether the workers live."""
@@ -40,17 +41,26 @@ class PerceptionNode(LifecycleNode):
     Args:
         name: of the node.
         models: default of the parameter ``models``.
+        load: opens a model, with the arguments of `load_model`.
     """
 
-    def __init__(self, name: str, models: Sequence[str] = (), **node_arguments: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        models: Sequence[str] = (),
+        load: Callable[..., Perceiver] = load_model,
+        **node_arguments: Any,
+    ) -> None:
         super().__init__(name, **node_arguments)
+        self._load_model = load
         self._table: dict[str, Parameter] = {p.name: p for p in PERCEPTION}
         defaults = {"models": list(models)}
         declare(self, [_with_default(p, defaults) for p in PERCEPTION])
         self.values: dict[str, Any] = {}
         self._workers: list[ModelWorker] = []
         self._feeds: dict[str, CameraFeed] = {}
-        self._owners: dict[str, Perceiver] = {}
+        # Two models may have one stand-in: its parameters are then those of both.
+        self._owners: dict[str, list[Perceiver]] = {}
         self._state = "unconfigured"
         self._fault = ""
         self._active_since = 0.0
@@ -133,21 +143,20 @@ class PerceptionNode(LifecycleNode):
                 "parameter weights is for a single model; put several models' files into the model store"
             )
         settings = {name: self.values[name] for name in _ENGINE_SETTINGS}
-        bases: set[str] = set()
-        for name in names:
+        for name, base in output_bases(names).items():
             wanted = get_spec(name)
-            model = load_model(name, self.values["engine"], self.values["weights"] or None, settings)
+            model = self._load_model(name, self.values["engine"], self.values["weights"] or None, settings)
             self.get_logger().info(f"{name}: {model.selection.reason} [{model.device}]")
             try:
                 self._declare_options(model)
-                base = wanted.output_topic if wanted.output_topic not in bases else wanted.folder
-                bases.add(base)
                 labels, threshold = model.spec.labels, _lowest_threshold(model)
+                tracker = Tracker(labels, self.values["tracking_memory"]) if self.values["tracking"] else None
                 output = OUTPUTS[wanted.task](self, base, self.values, labels, threshold)
             except Exception:
                 model.close()
                 raise
-            self._workers.append(ModelWorker(self, name, model, output, self._feed(wanted.input_topic), self.values))
+            feed = self._feed(wanted.input_topic)
+            self._workers.append(ModelWorker(self, name, model, output, feed, self.values, tracker))
 
     def _feed(self, topic: str) -> CameraFeed:
         """The feed of a relative topic; topics that are remapped to one camera share it."""
@@ -159,7 +168,7 @@ class PerceptionNode(LifecycleNode):
         parameters = option_parameters(prefix, model.declared_options, model.options)
         for parameter in parameters:
             self._table[parameter.name] = parameter
-            self._owners[parameter.name] = model
+            self._owners.setdefault(parameter.name, []).append(model)
         values = declare(self, parameters)
         model.configure(**_as_options(prefix, values))
 
@@ -192,10 +201,10 @@ class PerceptionNode(LifecycleNode):
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self.values.update({name: value for name, value in changes.items() if name not in self._owners})
-        for model in {id(m): m for name, m in self._owners.items() if name in changes}.values():
-            prefix = model.spec.folder
-            mine = {name: value for name, value in changes.items() if self._owners.get(name) is model}
-            model.configure(**_as_options(prefix, mine))
+        for worker in self._workers:
+            model = worker.model
+            mine = {name: value for name, value in changes.items() if model in self._owners.get(name, ())}
+            model.configure(**_as_options(model.spec.folder, mine))
         if any(name.startswith("infrared.") for name in changes):
             for feed in self._feeds.values():
                 feed.set_infrared(*(self.values[f"infrared.{name}"] for name in ("low", "high", "window")))

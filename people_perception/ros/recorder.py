@@ -21,7 +21,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from people_perception.catalogue import ModelSpec, get_spec
+from people_perception.catalogue import ModelSpec, get_spec, output_bases
 from people_perception.draw import annotated
 from people_perception.report.record import FACES, PEOPLE, PICTURE, SHARE, Answer, Frame, Output
 from people_perception.ros.image import image_from_message
@@ -45,11 +45,8 @@ def expected_outputs(models: Iterable[str], cameras: Iterable[str]) -> list[Outp
     """
     cameras = tuple(cameras)
     outputs = []
-    bases: set[str] = set()
-    for name in models:
+    for name, base in output_bases(models).items():
         spec = get_spec(name)
-        base = spec.output_topic if spec.output_topic not in bases else spec.folder
-        bases.add(base)
         topic = f"{base}/mask" if spec.task == "semantic" else base
         camera = spec.input_topic if spec.input_topic in cameras else IMAGE
         outputs.append(Output(topic, name, camera, _counts(spec)))
