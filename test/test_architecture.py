@@ -21,6 +21,7 @@ RANKS = {
     "results": 0,
     "palette": 0,
     "anonymize": 1,
+    "tracking": 1,
     "message_fields": 1,
     "share": 1,
     "options": 1,
@@ -40,6 +41,7 @@ RANKS = {
     "loading": 9,
     "evaluation": 10,
     "report": 10,
+    "benchmark": 10,
     "doctor": 10,
     "sources": 10,
     "bags": 11,
@@ -59,6 +61,8 @@ HEAVY = (
     "rclpy",
     "requests",
     "jsonschema",
+    "trackers",
+    "supervision",
 )
 
 

@@ -106,7 +106,7 @@ is_done() { [ -f "$state/$1" ] && [ "$(<"$state/$1")" = "$2" ]; }
 
 # What each step's result depends on. A step is done again when that has changed.
 declare -A keys
-keys[test]=$(key_of "$requirements/test.txt")
+keys[test]=$(key_of "$requirements/test.txt" "$requirements/test-tensorrt.txt")
 # Data files are linked one by one, so their names count, but not what is in them.
 data_files=$(cd "$root" && printf '%s\n' {launch,config,models,rviz}/*.*)
 keys[package]=$(key_of "$root"/{setup.py,setup.cfg,package.xml,tools/link_package.py} - <<<"$data_files")
@@ -284,7 +284,11 @@ make_test() {
     # No earlier mark: what an interrupted pip left may look installed.
     local options=(--force-reinstall)
     if $had_mark; then options=(); fi
-    install_pinned "${options[@]}" -r "$requirements/test.txt"
+    install_pinned "${options[@]}" -r "$requirements/test.txt" || return
+    # Building engines has nothing to do with ROS: tested once, on the first distribution.
+    if [ "$distro" = jazzy ] && ! install_pinned "${options[@]}" -r "$requirements/test-tensorrt.txt"; then
+      warn "TensorRT for RTX could not be installed: tests that build engines will be skipped"
+    fi
   fi
 }
 
