@@ -87,7 +87,7 @@ def draw_detections(
         text = ""
         if show_labels:
             text = f"{found.labels[found.class_ids[i]]} {found.scores[i]:.2f}"
-            if tracks is not None:
+            if tracks is not None and tracks[i] >= 0:
                 text = f"#{tracks[i]} {text}"
         blue, green, red = COLOURS[keys[i]].tolist()
         draw_box(picture, found.boxes[i], (blue, green, red), text)

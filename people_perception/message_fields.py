@@ -33,8 +33,8 @@ class BoxFields(NamedTuple):
 def detection_fields(found: Detections | Instances) -> list[BoxFields]:
     """Each detection of a vision_msgs/Detection2DArray.
 
-    Of `Detections` the id is the track's, if there is one; of `Instances` the value that the instance's pixels have in
-    `Instances.id_mask`.
+    Of `Detections` the id is the track's, empty if there is none (yet); of `Instances` the value that the instance's
+    pixels have in `Instances.id_mask`.
     """
     if isinstance(found, Instances):
         detections = found.detections
@@ -42,7 +42,7 @@ def detection_fields(found: Detections | Instances) -> list[BoxFields]:
     else:
         detections = found
         tracks = found.track_ids
-        ids = [""] * len(found) if tracks is None else [str(i) for i in tracks]
+        ids = [""] * len(found) if tracks is None else [str(i) if i >= 0 else "" for i in tracks]
     boxes = detections.boxes.astype(np.float64)
     centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     rows = zip(centres.tolist(), sizes.tolist(), detections.scores.tolist(), detections.names(), ids, strict=True)
@@ -59,7 +59,8 @@ def detections_from_message(message: Any, labels: Sequence[str] = ()) -> Detecti
         labels: class names that have a fixed index; others get the next ones in the order of their appearance.
 
     Returns:
-        Detections whose ``track_ids`` are the ids, if each is a whole number.
+        Detections whose ``track_ids`` are the ids, -1 for an empty one, if at least one is a whole number and no other
+        text occurs.
     """
     indices = {label: i for i, label in enumerate(labels)}
     rows: list[tuple[float, float, float, float, float]] = []
@@ -78,13 +79,13 @@ def detections_from_message(message: Any, labels: Sequence[str] = ()) -> Detecti
         class_ids.append(indices.setdefault(best.class_id, len(indices)))
         ids.append(detection.id)
     values = np.array(rows, np.float32).reshape(-1, 5)
-    tracked = bool(ids) and all(identity.isdecimal() and len(identity) < 19 for identity in ids)
+    tracked = any(ids) and all(not identity or (identity.isdecimal() and len(identity) < 19) for identity in ids)
     return Detections(
         boxes=values[:, :4],
         scores=values[:, 4],
         class_ids=np.array(class_ids, np.int64),
         labels=tuple(indices),
-        track_ids=np.array([int(identity) for identity in ids], np.int64) if tracked else None,
+        track_ids=np.array([int(identity or -1) for identity in ids], np.int64) if tracked else None,
     )
 
 

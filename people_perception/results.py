@@ -19,7 +19,7 @@ class Detections:
         scores: (N,) float32. TAO's DBSCAN sums coverage, so a score may exceed 1.
         class_ids: (N,) int64, index into ``labels``.
         labels: the names of the classes: ``labels[class_ids[i]]`` is what box i shows.
-        track_ids: (N,) int64, the same for one person over frames; None where nobody tracks.
+        track_ids: (N,) int64, the same for one person over frames, -1 for none yet; None where nobody tracks.
     """
 
     boxes: NDArray[np.float32]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the pictures of the nodes that work on the models' results, and measures what such a node costs per frame.
 
-Usage: . tools/env.sh && python tools/draw_examples.py anonymize
+Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking
 """
 
 from __future__ import annotations
@@ -61,7 +61,37 @@ def anonymize() -> None:
     print(f"anonymize: {milliseconds(lambda: anonymizer(frame, boxes, 0.0)):.2f} ms a frame, 1080p with four faces")
 
 
-EXAMPLES = {"anonymize": anonymize}
+def tracking() -> None:
+    """The astronaut while the camera of the bundled scene goes past her, and the cost of five and fifty persons."""
+    from people_perception import load_model
+    from people_perception.draw import annotated
+    from people_perception.results import Detections
+    from people_perception.sources.scene import SceneSource
+    from people_perception.tracking import Tracker
+
+    model, scene = load_model("open_person"), SceneSource()
+    tracker = Tracker(model.spec.labels)
+    pictures = []
+    for index in range(25):
+        picture = scene.picture(index)
+        found = tracker(model(picture.image), picture.time)
+        if index in (8, 16, 24):
+            pictures.append(cv2.resize(annotated(picture.image, found), (480, 270), interpolation=cv2.INTER_AREA))
+    save("tracking", np.concatenate(pictures, axis=1))
+    for people in (5, 50):
+        corners = np.random.default_rng(0).uniform(0, (1800, 800), (people, 2)).astype(np.float32)
+        found = Detections(
+            np.concatenate([corners, corners + np.float32((60, 150))], axis=1),
+            np.ones(people, np.float32),
+            np.zeros(people, np.int64),
+            ("person",),
+        )
+        tracker, stamps = Tracker(found.labels), iter(np.arange(0, 100, 1 / 30))
+        cost = milliseconds(lambda t=tracker, f=found, s=stamps: t(f, float(next(s))))  # type: ignore[misc]
+        print(f"tracking: {cost:.2f} ms a frame, {people} persons")
+
+
+EXAMPLES = {"anonymize": anonymize, "tracking": tracking}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in EXAMPLES:

@@ -41,6 +41,7 @@ def arguments(models: str) -> list[DeclareLaunchArgument]:
         ("engine", "auto", "What runs the networks; auto takes the best that works here.", ENGINES),
         ("weights", "", "A network file instead of the model folder's; with a single model.", None),
         ("max_rate", "0.0", "Most images a second that a model takes; 0: all.", None),
+        ("tracking", "false", "Give each person the same id from image to image.", _BOOLEAN),
         ("config", str(config / "perception.yaml"), "Parameter file of the perception nodes.", None),
         ("overlay", "true", "Also publish the image with everything drawn on it; costs nothing unheard.", _BOOLEAN),
         ("overlay_config", str(config / "overlay.yaml"), "Parameter file of the overlay node.", None),
@@ -89,6 +90,8 @@ def _perception(argument: dict[str, str], executable: str, name: str, models: li
     # The file's values hold unless the argument was given: an argument at its default says nothing.
     if float(argument["max_rate"]) != 0.0:
         keys.append("max_rate")
+    if argument["tracking"] == "true":
+        keys.append("tracking")
     if argument["weights"]:
         keys.append("weights")
     parameters = {"models": models, **{key: _value(argument[key]) for key in keys}}

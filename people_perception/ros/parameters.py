@@ -111,6 +111,15 @@ PERCEPTION = (
     _live(
         "max_rate", float, 0.0, "Most frames a second that a model works on; 0 sets no limit.", minimum=0, maximum=1000
     ),
+    _fixed("tracking", bool, False, "Give each person the same id in detections and faces from image to image."),
+    _fixed(
+        "tracking_memory",
+        float,
+        1.0,
+        "Seconds for which a person who is not found keeps the id.",
+        minimum=0.1,
+        maximum=60,
+    ),
     _live("publish_mask", bool, True, "Publish segmentation/mask and instances/mask."),
     _live("publish_colored", bool, True, "Publish segmentation/colored."),
     _live("infrared.low", float, 1.0, "Percentile of a 16-bit image that becomes black.", minimum=0, maximum=49),

@@ -12,9 +12,11 @@ from typing import Any
 from rclpy.node import Node
 
 from people_perception.model import Perceiver, Stages
+from people_perception.results import Detections
 from people_perception.ros.diagnostics import Statistics
 from people_perception.ros.feed import CameraFeed, Shot
 from people_perception.ros.outputs import Output, people_count
+from people_perception.tracking import Tracker
 
 _POLL = 0.2
 """Seconds after which a waiting worker looks whether it should stop."""
@@ -28,6 +30,7 @@ class ModelWorker:
     Args:
         requested: the name that the user asked for; ``model.spec`` may be its stand-in.
         values: parameters of the node, ``max_rate`` and ``diagnostics.max_failures``; read at each frame.
+        tracker: numbers what is found, if wanted.
 
     Attributes:
         wanted: set by the node: whether anybody listens.
@@ -35,7 +38,14 @@ class ModelWorker:
     """
 
     def __init__(
-        self, node: Node, requested: str, model: Perceiver, output: Output, feed: CameraFeed, values: Mapping[str, Any]
+        self,
+        node: Node,
+        requested: str,
+        model: Perceiver,
+        output: Output,
+        feed: CameraFeed,
+        values: Mapping[str, Any],
+        tracker: Tracker | None = None,
     ) -> None:
         self.requested = requested
         self.model = model
@@ -44,6 +54,7 @@ class ModelWorker:
         self.statistics = Statistics()
         self.wanted = False
         self.fault: str | None = None
+        self._tracker = tracker
         self._node = node
         self._values = values
         self._stop = threading.Event()
@@ -61,6 +72,8 @@ class ModelWorker:
         self._stop.clear()
         self.fault = None
         self._failures = 0
+        if self._tracker is not None:
+            self._tracker.reset()
         self._thread = threading.Thread(target=self._run, name=self.requested, daemon=True)
         self._thread.start()
 
@@ -114,6 +127,10 @@ class ModelWorker:
         stages: Stages = {}
         try:
             result = self.model.infer(frame, stages)
+            if self._tracker is not None and isinstance(result, Detections):
+                inferred = time.perf_counter()
+                result = self._tracker(result, shot.stamp)
+                stages["tracking"] = time.perf_counter() - inferred
             inferred = time.perf_counter()
             if self._stop.is_set():
                 return
