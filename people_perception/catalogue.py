@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
 
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates and numbers that are none; too deep
         raise PerceptionError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     errors = sorted(jsonschema.Draft7Validator(_schema()).iter_errors(data), key=lambda e: list(map(str, e.path)))
     if errors:
@@ -224,8 +225,8 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
             size=(entry["size"][0], entry["size"][1]),
             layout=entry["layout"],
             colour=entry["colour"],
-            scale=_three(entry["scale"]),
-            mean=_three(entry["mean"]),
+            scale=_three(entry["scale"], f"{path}: input.scale"),
+            mean=_three(entry["mean"], f"{path}: input.mean"),
             resize=entry["resize"],
             pad=tuple(entry.get("pad", (0, 0, 0))),
         ),
@@ -245,10 +246,11 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
     )
 
 
-def _three(value: float | list[float]) -> tuple[float, float, float]:
-    if isinstance(value, list):
-        return (value[0], value[1], value[2])
-    return (value, value, value)
+def _three(value: float | list[float], where: str) -> tuple[float, float, float]:
+    first, second, third = value if isinstance(value, list) else [value] * 3
+    if not (isfinite(first) and isfinite(second) and isfinite(third)):  # YAML has them, JSON Schema does not
+        raise PerceptionError(f"{where}: {value}; expected finite numbers")
+    return first, second, third
 
 
 @lru_cache(maxsize=1)

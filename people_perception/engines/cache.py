@@ -126,7 +126,7 @@ def read_sidecar(plan: Path) -> dict[str, Any] | None:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PerceptionError(f"{path}: not readable as JSON; remove it and its plan, and build again") from error
     if not _is_record(data):
         raise PerceptionError(f"{path}: not a record of this version; remove it and its plan, and build again")

@@ -35,7 +35,7 @@ class Parameter(Option):
                 raise ValueError(f"{self.name}={value!r}: expected true or false")
             return value
         if self.kind is list:
-            if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+            if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
                 raise ValueError(f"{self.name}={value!r}: expected a list of texts")
             return list(value)
         if self.kind is str and not self.choices:

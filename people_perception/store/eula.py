@@ -55,7 +55,7 @@ def _read() -> dict[str, object]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise PerceptionError(f"{path}: damaged; delete it and accept the licence again")

@@ -59,17 +59,23 @@ def read_record(folder: Path) -> Record:
     path = folder / RECORD
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        files = {name: FileRecord(**entry) for name, entry in data["files"].items()}
+        files = {name: _checked(name, FileRecord(**entry)) for name, entry in data["files"].items()}
     except (FileNotFoundError, NotADirectoryError):
         return Record()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PerceptionError(f"{path}: damaged ({error}); delete it and fetch or import the model again") from error
-    for name in files:
-        if not FILE_NAME.fullmatch(name):
-            raise PerceptionError(
-                f"{path}: {name!r} is no plain file name; delete the record and fetch the model again"
-            )
     return Record(files)
+
+
+def _checked(name: str, entry: FileRecord) -> FileRecord:
+    """The entry, whose names are those of files in its folder and whose values have their types."""
+    for file in (name, *filter(None, [entry.int8_cache])):
+        if not isinstance(file, str) or not FILE_NAME.fullmatch(file):
+            raise ValueError(f"{file!r} is no plain file name")
+    texts = (entry.sha256, entry.source, entry.origin, entry.variant)
+    if not isinstance(entry.size, int) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"the entry of {name} has a value of another type")
+    return entry
 
 
 def update_record(folder: Path, add: Mapping[str, FileRecord], remove: frozenset[str] = frozenset()) -> None:
