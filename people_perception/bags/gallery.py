@@ -136,8 +136,8 @@ def _page(comparison: Comparison, figures: list[str], note: str) -> str:
             for model in models
         ]
         parts += ["<h2>What ran</h2>", table(["", "asked for", "what ran", "engine", "device", "weights"], rows)]
-    legend = "".join(
-        f'<span class="legend" style="border-color:rgb({red},{green},{blue})">{name}</span>'
+    legend = " &nbsp; ".join(
+        f'<i class="key" style="background:rgb({red},{green},{blue})"></i> {name}'
         for name, (blue, green, red) in {"in both": BOTH, "only in A": ONLY_A, "only in B": ONLY_B}.items()
     )
     parts.append("<h2>The frames that differ most</h2>")

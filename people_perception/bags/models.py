@@ -10,8 +10,10 @@ from typing import Any
 
 from people_perception.bags.cameras import Stream
 from people_perception.bags.messages import detection_message, encode, image_message, label_message
+from people_perception.catalogue import ModelSpec
 from people_perception.loading import load_model
 from people_perception.model import Perceiver
+from people_perception.report.record import FACES, PEOPLE, SHARE
 from people_perception.results import Instances, Result, Segmentation
 from people_perception.selection import Selection, select
 from people_perception.store.records import file_sha256
@@ -118,6 +120,13 @@ def result_bytes(stream: Stream, result: Result, head: Any) -> list[tuple[str, m
         mask = encode(image_message(result.id_mask(), "mono16", head))
         return [(stream.topics[0], boxes), (stream.topics[1], mask)]
     return [(stream.topics[0], boxes)]
+
+
+def counted(spec: ModelSpec) -> str:
+    """What `result_value` is of a model, in the words of a report."""
+    if spec.task == "semantic":
+        return SHARE
+    return PEOPLE if "person" in spec.labels else FACES
 
 
 def result_value(result: Result) -> float:

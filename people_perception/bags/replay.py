@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from people_perception.bags.cameras import Stream, plan_streams
-from people_perception.bags.models import ModelSettings, close_models, describe
+from people_perception.bags.models import ModelSettings, close_models, counted, describe
 from people_perception.bags.output import ReplayOutput
 from people_perception.bags.pipeline import Pipeline
 from people_perception.bags.reader import Bag
 from people_perception.bags.resume import Earlier, find_earlier
 from people_perception.bags.summary import Summary
 from people_perception.errors import PerceptionError
+from people_perception.model import Perceiver
 from people_perception.report.machine import describe_machine
 
 _NAMED_ERRORS = 5
@@ -101,7 +102,7 @@ def replay(
                 "command": command,
                 "started": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "models": described,
-                "streams": [_plain(stream) for stream in streams],
+                "streams": [_plain(stream, models[stream.model]) for stream in streams],
                 "machine": describe_machine(),
                 "identity": identity,
             }
@@ -148,5 +149,10 @@ def _identity(bag: Bag, cameras: Sequence[str], settings: ReplaySettings) -> dic
     }
 
 
-def _plain(stream: Stream) -> dict[str, Any]:
-    return {"camera": stream.camera, "model": stream.model, "topics": list(stream.topics)}
+def _plain(stream: Stream, model: Perceiver) -> dict[str, Any]:
+    return {
+        "camera": stream.camera,
+        "model": stream.model,
+        "topics": list(stream.topics),
+        "counts": counted(model.spec),
+    }

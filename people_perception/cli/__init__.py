@@ -17,7 +17,7 @@ from typing import Any
 
 from people_perception.errors import PerceptionError
 
-COMMANDS = ("doctor", "models", "build", "detect", "evaluate", "run", "demo", "replay", "compare")
+COMMANDS = ("doctor", "models", "build", "detect", "evaluate", "run", "demo", "replay", "compare", "report", "bench")
 
 Subparsers = Any  # argparse keeps the type of add_subparsers() private
 

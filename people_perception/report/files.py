@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from people_perception.images import read_image
 from people_perception.report.page import render
-from people_perception.report.record import Run
+from people_perception.report.record import Frame, Run
 from people_perception.report.summary import evenly, main_camera, notable, pictured
 
 _COLUMNS, _ROWS = 4, 4
@@ -33,17 +33,29 @@ def write_files(run: Run, folder: Path) -> list[Path]:
     if sheet is not None:
         written.append(folder / "contact_sheet.jpg")
         written[-1].write_bytes(sheet)
-    shown = [frame for camera in {o.camera for o in run.outputs} for frame in notable(run, camera).values()]
-    pictures = {frame.picture: _smaller(folder / frame.picture) for frame in shown}
+    pictures = {frame.picture: _smaller(folder / frame.picture) for frame in _notable(run)}
     page = folder / "report.html"
     page.write_text(render(run, pictures, sheet), encoding="utf-8")
     return [*written, page]
 
 
+def shown_frames(run: Run) -> list[Frame]:
+    """The frames whose pictures the files show, of those that have one."""
+    return [*_notable(run), *_on_sheet(run)]
+
+
+def _notable(run: Run) -> list[Frame]:
+    return [frame for camera in {o.camera for o in run.outputs} for frame in notable(run, camera).values()]
+
+
+def _on_sheet(run: Run) -> list[Frame]:
+    return evenly(pictured(run, main_camera(run)), _COLUMNS * _ROWS)
+
+
 def _contact_sheet(run: Run, folder: Path) -> bytes | None:
     from people_perception.draw import contact_sheet
 
-    chosen = evenly(pictured(run, main_camera(run)), _COLUMNS * _ROWS)
+    chosen = _on_sheet(run)
     if not chosen:
         return None
     pictures = [_framed(read_image(folder / frame.picture)) for frame in chosen]

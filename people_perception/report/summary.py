@@ -88,9 +88,11 @@ def people(run: Run, frame: Frame) -> int:
 
 
 def main_camera(run: Run) -> str:
-    """The camera to show first: the colour camera, if any model reads it."""
+    """The camera to show first: the colour camera, if any model reads it, else one in which people are looked for."""
     cameras = {output.camera for output in run.outputs if output.counts != PICTURE}
-    return "image" if "image" in cameras or not cameras else min(cameras)
+    if "image" in cameras or not cameras:
+        return "image"
+    return min({output.camera for output in run.outputs if output.counts in (PEOPLE, SHARE)} or cameras)
 
 
 def slowest_answer(run: Run, frame: Frame) -> float:
