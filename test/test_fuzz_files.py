@@ -317,3 +317,21 @@ class TestRecordings:
                     assert all("\n" not in problem for problem in opened.problems)
 
         fuzz()
+
+    def test_deep_metadata(self, tmp_path: Path) -> None:
+        bag = record(tmp_path / "bag", {"/camera": squares(2, (96, 64))})
+        (bag / "metadata.yaml").write_text("[" * DEEP)
+        with Bag(bag) as opened:
+            assert len(list(opened.messages())) == 2
+            assert "metadata.yaml is damaged" in opened.problems[0]
+
+    @pytest.mark.parametrize("name", ["../other", "/etc/passwd", "..", "", 5, None, ["a"]])
+    def test_metadata_cannot_name_files_elsewhere(self, name: Any, tmp_path: Path) -> None:
+        bag = record(tmp_path / "bag", {"/camera": squares(2, (96, 64))})
+        (tmp_path / "other").write_bytes(next(bag.glob("*.mcap")).read_bytes())
+        metadata = yaml.safe_load((bag / "metadata.yaml").read_text())
+        metadata["rosbag2_bagfile_information"]["relative_file_paths"] = [name]
+        (bag / "metadata.yaml").write_text(yaml.safe_dump(metadata))
+        with refused_in_one_line(), Bag(bag) as opened:
+            assert opened.problems
+            assert all(part.name.endswith(".mcap") for part in opened._parts)

@@ -134,8 +134,8 @@ class Bag:
         try:
             import yaml
 
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            information = yaml.load(metadata.read_text(encoding="utf-8"), loader)["rosbag2_bagfile_information"]
+            # Not yaml's loader in C, which ends the process on deeply nested data.
+            information = yaml.safe_load(metadata.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
             # Relative to the bag's folder, or, in the first versions of the format, to the one around it.
             listed = [self.path / Path(name).name for name in information["relative_file_paths"]]
         except FileNotFoundError:
