@@ -21,6 +21,7 @@ RANKS = {
     "results": 0,
     "palette": 0,
     "anonymize": 1,
+    "people_3d": 1,
     "tracking": 1,
     "message_fields": 1,
     "share": 1,
@@ -41,15 +42,16 @@ RANKS = {
     "loading": 9,
     "evaluation": 10,
     "report": 10,
-    "benchmark": 10,
+    "benchmark": 11,
     "doctor": 10,
     "sources": 10,
     "bags": 11,
     "ros": 12,
     "cli": 13,
 }
-# Inside functions: recorded messages are converted as a node does; doctor looks at a graph where there is ROS.
-ALLOWED = {("sources", "ros"), ("bags", "ros"), ("doctor", "ros")}
+# Inside functions: recorded messages are converted as a node does; doctor looks at a graph, and bench measures one, where
+# there is ROS.
+ALLOWED = {("sources", "ros"), ("bags", "ros"), ("doctor", "ros"), ("benchmark", "ros")}
 ROS = ("rclpy", "launch", "launch_ros", "lifecycle_msgs", "rcl_interfaces", "builtin_interfaces", "rosgraph_msgs")
 HEAVY = (
     "tensorrt",
