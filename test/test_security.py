@@ -158,3 +158,13 @@ def test_what_is_written_can_be_changed_by_its_owner_only(tmp_path: Path) -> Non
         os.umask(before)
     mode = stat.S_IMODE((tmp_path / "record.json").stat().st_mode)
     assert mode & (stat.S_IWGRP | stat.S_IWOTH) == 0, oct(mode)
+
+
+def test_the_page_names_tests_that_are_there() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[a-z]+/)*test_\w+\.py)((?:::\w+)*)`(?:, `(::\w+)`)?", page)
+    assert len(named) > 15
+    for file, first, second in named:
+        source = (ROOT / "test" / file).read_text(encoding="utf-8")
+        for name in filter(None, (first + second).split("::")):
+            assert re.search(rf"(def|class) {name}\b", source), f"{file} has no {name}"
