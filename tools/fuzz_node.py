@@ -39,7 +39,7 @@ BYTES = {  # of a pixel in a row
 }  # fmt: skip
 STRANGE = ("", "32FC1", "BGR8", "64FC4", "bgr8 ", "bgr16", "jpeg", "nv12\n", "ünïcode", "x" * 3000, "%s%n", "../../etc")
 LARGEST = (7680, 4320)
-DEPTH = 5
+DEPTH = 50
 HUGE = (2**16, 2**31 - 1, 2**31, 2**32 - 1)
 
 
@@ -243,8 +243,8 @@ class Fuzz:
         """Bring the node to work, and forget what it counted until then."""
         if not self.wait(lambda: self._camera.get_subscription_count() and self.values, 60):
             raise SystemExit(f"the node did not start:\n{self.tested.log.read_text()}")
-        # A place in DDS's queue keeps the memory of the largest message that it ever held: every place gets one first.
-        for _ in range(2 * DEPTH):
+        # A place in the queue of DDS keeps the memory of the largest message that it ever held.
+        for _ in range(10):
             self.send(self._largest(), False)
         self.settle()
         self.before, self.sent, self.bad, self.results = dict(self.values), 0, 0, 0

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +60,30 @@ class OutputBag:
         return True
 
     def write(self, topic: str, time: int, data: bytes | memoryview) -> None:
-        """Append a message of a declared topic; time is in nanoseconds."""
-        self._writer.write(self._connections[topic], time, data)
+        """Append a message of a declared topic; time is in nanoseconds.
+
+        Raises:
+            PerceptionError: the disk does not take it.
+        """
+        with self._named():
+            self._writer.write(self._connections[topic], time, data)
 
     def close(self) -> None:
-        """Write the index and the metadata."""
-        self._writer.close()
+        """Write the index and the metadata; raises as `write` does."""
+        with self._named():
+            self._writer.close()
 
     def abort(self) -> None:
         """Leave it as it is, without index and metadata; for an error while writing."""
         self._writer.abort()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise PerceptionError(f"{self.path}: cannot be written: {reason}") from error
 
     def _add(self, topic: str, kind: str, qos: list[Any], store: Any) -> None:
         self._connections[topic] = self._writer.add_connection(topic, kind, typestore=store, offered_qos_profiles=qos)

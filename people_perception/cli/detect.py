@@ -129,7 +129,10 @@ def _write(folder: Path, name: str, image: NDArray, result: Result) -> Path | No
 
 def _save(path: Path, encoded: tuple[bool, NDArray]) -> None:
     # cv2.imwrite returns False instead of saying what is wrong with the path.
-    path.write_bytes(encoded[1].tobytes())
+    try:
+        path.write_bytes(encoded[1].tobytes())
+    except OSError as error:
+        raise PerceptionError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
 
 
 def _table_rows(path: Path, result: Result) -> Iterator[tuple[str, ...]]:
