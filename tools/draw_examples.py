@@ -3,19 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the pictures of the nodes that work on the models' results, and measures what such a node costs per frame.
 
-Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking
+Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people_3d
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from people_perception.people_3d import Position
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 
@@ -91,7 +93,74 @@ def tracking() -> None:
         print(f"tracking: {cost:.2f} ms a frame, {people} persons")
 
 
-EXAMPLES = {"anonymize": anonymize, "tracking": tracking}
+def people_3d() -> None:
+    """A room seen by a made-up depth camera: what it sees, and where the persons are from above; and the cost."""
+    from people_perception.draw import draw_detections
+    from people_perception.people_3d import locate, make_camera
+    from people_perception.results import Detections
+
+    size, focal, wall = (640, 360), 400.0, 6.0
+    camera = make_camera(size, [focal, 0, 319.5, 0, focal, 179.5, 0, 0, 1], "plumb_bob", [])
+    generator = np.random.default_rng(0)
+    rows = np.arange(size[1])[:, None] - 179.5
+    floor = np.where(rows > 0, 1.0 * focal / np.maximum(rows, 1e-6), np.inf)  # the camera is 1 m above it
+    depth = np.broadcast_to(np.minimum(floor, wall), size[::-1]).copy()
+    persons, boxes = ((-1.2, 2.5), (0.3, 4.0), (1.9, 5.0)), []
+    for x, z in sorted(persons, key=lambda p: -p[1]):
+        to_pixels = focal / z
+        left, right = 319.5 + (x - 0.25) * to_pixels, 319.5 + (x + 0.25) * to_pixels
+        top, bottom, middle = 179.5 - 0.7 * to_pixels, 179.5 + 1.0 * to_pixels, 319.5 + x * to_pixels
+        shape = np.zeros(size[::-1], np.uint8)
+        trunk = (round(middle), round(top + 0.6 * (bottom - top)))
+        axes = (round((right - left) / 2), round(0.42 * (bottom - top)))
+        cv2.ellipse(shape, trunk, axes, 0, 0, 360, 1, cv2.FILLED)
+        cv2.circle(
+            shape, (round(middle), round(top + 0.1 * (bottom - top))), round(0.1 * (bottom - top)), 1, cv2.FILLED
+        )
+        depth[shape > 0] = z
+        boxes.append((left, top, right, bottom))
+    depth += generator.normal(0, 0.01, depth.shape) * depth
+    millimetres = np.round(depth * 1000).astype(np.uint16)
+    n = len(boxes)
+    found = Detections(
+        np.array(boxes, np.float32), np.ones(n, np.float32), np.zeros(n, np.int64), ("person",), np.arange(1, n + 1)
+    )
+    positions = [locate(millimetres, 0.001, camera, box) for box in found.boxes]
+    left_picture = cv2.applyColorMap(np.uint8(255 - depth / wall * 220), cv2.COLORMAP_BONE)
+    draw_detections(left_picture, found)
+    save("people_3d", np.concatenate([left_picture, _from_above(positions, wall, size[1])], axis=1))
+    frame = cv2.resize(millimetres, (1280, 720), interpolation=cv2.INTER_NEAREST)
+    large = make_camera((1280, 720), [800, 0, 639.5, 0, 800, 359.5, 0, 0, 1], "plumb_bob", [-0.3, 0.1, 0, 0, 0])
+    cost = milliseconds(lambda: [locate(frame, 0.001, large, 2 * box) for box in found.boxes])
+    print(f"people_3d: {cost:.2f} ms a frame, {n} persons in a depth image of 1280x720")
+
+
+def _from_above(positions: Sequence[Position | None], wall: float, height: int) -> NDArray:
+    """The room from above, the camera at the bottom; an ellipse is two standard deviations of a position."""
+    from people_perception.draw import draw_text
+    from people_perception.palette import COLOURS
+
+    plan = np.full((height, height, 3), 32, np.uint8)
+    scale = (height - 40) / wall
+
+    def pixel(x: float, z: float) -> tuple[int, int]:
+        return round(height / 2 + x * scale), round(height - 20 - z * scale)
+
+    for metres in range(1, int(wall) + 1):
+        cv2.circle(plan, pixel(0, 0), round(metres * scale), (70, 70, 70), 1, cv2.LINE_AA)
+    for i, position in enumerate(positions, start=1):
+        assert position is not None
+        values, vectors = np.linalg.eigh(position.covariance[::2, ::2])
+        angle = float(np.degrees(np.arctan2(-vectors[1, 1], vectors[0, 1])))
+        axes = tuple(max(3, round(2 * float(np.sqrt(v)) * scale)) for v in values[::-1])
+        blue, green, red = COLOURS[i].tolist()
+        x, _, z = position.centre
+        cv2.ellipse(plan, pixel(x, z), axes, angle, 0, 360, (blue, green, red), cv2.FILLED, cv2.LINE_AA)
+        draw_text(plan, f"#{i} {x:+.2f}, {z:.2f} m", (pixel(x, z)[0] - 40, pixel(x, z)[1] - 12), (blue, green, red))
+    return plan
+
+
+EXAMPLES = {"anonymize": anonymize, "tracking": tracking, "people_3d": people_3d}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in EXAMPLES:

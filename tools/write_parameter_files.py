@@ -18,7 +18,7 @@ import yaml
 
 from people_perception.catalogue import load_catalogue
 from people_perception.decoders import decoder_class, make_decoder
-from people_perception.ros.parameters import ANONYMIZE, OVERLAY, PERCEPTION, Parameter, option_parameters
+from people_perception.ros.parameters import ANONYMIZE, OVERLAY, PEOPLE_3D, PERCEPTION, Parameter, option_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 LICENCE = "# Copyright 2026 The people_perception authors\n# SPDX-License-Identifier: Apache-2.0\n"
@@ -27,6 +27,7 @@ HEADERS = {
     "perception": "Parameters of the perception nodes, with defaults. Those of models that do not run are ignored.",
     "overlay": "Parameters of the overlay node, with their defaults.",
     "anonymize": "Parameters of the anonymize node, with their defaults.",
+    "people_3d": "Parameters of the node for positions in space, with their defaults.",
 }
 
 
@@ -36,7 +37,12 @@ def tables() -> dict[str, list[Parameter]]:
     perception = [p for p in PERCEPTION if p.name != "models"]
     for spec in load_catalogue().values():
         perception += option_parameters(spec.name, decoder_class(spec.decoder).OPTIONS, make_decoder(spec).options)
-    return {"perception": perception, "overlay": list(OVERLAY), "anonymize": list(ANONYMIZE)}
+    return {
+        "perception": perception,
+        "overlay": list(OVERLAY),
+        "anonymize": list(ANONYMIZE),
+        "people_3d": list(PEOPLE_3D),
+    }
 
 
 def yaml_text(name: str, parameters: Iterable[Parameter]) -> str:
@@ -109,7 +115,12 @@ def markdown(parameters: dict[str, list[Parameter]]) -> str:
         "with the reason. Every topic's QoS can also be set by ROS's own `qos_overrides` parameters.",
         "",
     ]
-    titles = {"perception": "Perception nodes", "overlay": "Overlay node", "anonymize": "Anonymize node"}
+    titles = {
+        "perception": "Perception nodes",
+        "overlay": "Overlay node",
+        "anonymize": "Anonymize node",
+        "people_3d": "Positions in space",
+    }
     for name, table in parameters.items():
         lines += [f"## {titles[name]} (`config/{name}.yaml`)", ""]
         lines += ["| parameter | default | live | meaning |", "|---|---|---|---|"]

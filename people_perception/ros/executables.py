@@ -104,3 +104,10 @@ def anonymize_node() -> int:
     from people_perception.ros.anonymize import AnonymizeNode
 
     return spin([AnonymizeNode])
+
+
+def people_3d_node() -> int:
+    """Where persons are in space, on ``people_3d``."""
+    from people_perception.ros.people_3d import People3DNode
+
+    return spin([People3DNode])

@@ -104,6 +104,31 @@ def image_from_message(message: Image) -> NDArray:
         raise ImageError(f"{_name(message)} cannot be converted to bgr8: {' '.join(str(error).split())}") from error
 
 
+_DEPTHS = {
+    "16UC1": (_Encoding(1, dtype="u2"), 0.001),
+    "mono16": (_Encoding(1, dtype="u2"), 0.001),
+    "32FC1": (_Encoding(1, dtype="f4"), 1.0),
+}
+
+
+def depth_from_message(message: Image) -> tuple[NDArray, float]:
+    """The depths of a sensor_msgs/Image, and how many metres a value of 1 is (REP 118).
+
+    Args:
+        message: 16UC1 or mono16 in millimetres, 0 for unknown; or 32FC1 in metres, not finite for unknown.
+
+    Returns:
+        (H, W) uint16 or float32, a read-only view where that is possible, and the unit.
+
+    Raises:
+        ImageError: another encoding, or fields that contradict each other.
+    """
+    if message.encoding not in _DEPTHS:
+        raise ImageError(f"encoding {message.encoding[:40]!r} is no depth; expected one of {', '.join(_DEPTHS)}")
+    encoding, unit = _DEPTHS[message.encoding]
+    return _view(message, encoding), unit
+
+
 def _view(message: Image, encoding: _Encoding) -> NDArray:
     """The data as (rows, W) or (rows, W, C), where it lies, after every check."""
     width, height, step = message.width, message.height, message.step

@@ -25,7 +25,7 @@ _EXECUTABLES = {
     "peoplesegnet": "peoplesegnet_node",
 }
 # Nodes that work on what the models publish, by the argument that starts them.
-_FOLLOWERS = {"overlay": "overlay_node", "anonymize": "anonymize_node"}
+_FOLLOWERS = {"overlay": "overlay_node", "anonymize": "anonymize_node", "people_3d": "people_3d_node"}
 
 
 def arguments(models: str) -> list[DeclareLaunchArgument]:
@@ -47,6 +47,10 @@ def arguments(models: str) -> list[DeclareLaunchArgument]:
         ("overlay_config", str(config / "overlay.yaml"), "Parameter file of the overlay node.", None),
         ("anonymize", "false", "Also publish the image with faces covered; faces must be among the models.", _BOOLEAN),
         ("anonymize_config", str(config / "anonymize.yaml"), "Parameter file of the anonymize node.", None),
+        ("people_3d", "false", "Also publish where persons are in space; needs depth and camera_info.", _BOOLEAN),
+        ("people_3d_config", str(config / "people_3d.yaml"), "Parameter file of that node.", None),
+        ("depth", "depth", "Topic of the depth image that is aligned to the colour camera's.", None),
+        ("camera_info", "camera_info", "Topic of the colour camera's CameraInfo.", None),
         ("rviz", "false", "Also start RViz with camera, overlay and mask.", _BOOLEAN),
         ("use_sim_time", "false", "Take time from /clock, as when a bag is played.", _BOOLEAN),
         ("respawn", "false", "Start a node again when its process dies.", _BOOLEAN),
@@ -76,9 +80,10 @@ def _actions(context: LaunchContext) -> list[Node]:
             _perception(argument, _EXECUTABLES.get(name, "people_perception_node"), name.partition(":")[0], [name])
             for name in models
         ]
-    shared = {key: _value(argument[key]) for key in ("image_transport", "use_sim_time")}
     for name, executable in _FOLLOWERS.items():
         if argument[name] == "true":
+            keys = ("use_sim_time",) if name == "people_3d" else ("image_transport", "use_sim_time")
+            shared = {key: _value(argument[key]) for key in keys}
             actions.append(_node(argument, executable, name, [argument[f"{name}_config"], shared]))
     if argument["rviz"] == "true":
         actions.append(_rviz(argument))
@@ -105,7 +110,7 @@ def _node(argument: dict[str, str], executable: str, name: str, parameters: list
         name=name,
         namespace=argument["namespace"],
         parameters=parameters,
-        remappings=[("image", argument["image"]), ("ir_image", argument["ir_image"])],
+        remappings=[(name, argument[name]) for name in ("image", "ir_image", "depth", "camera_info")],
         arguments=["--ros-args", "--log-level", argument["log_level"]],
         output="both",
         respawn=argument["respawn"] == "true",

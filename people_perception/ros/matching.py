@@ -1,6 +1,6 @@
 # Copyright 2026 The people_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Results and the image that they belong to, brought together by their exact stamp."""
+"""Results and the image that they belong to, brought together by their stamps."""
 
 from __future__ import annotations
 
@@ -114,3 +114,35 @@ class StampMatcher:
                 self._last = stamp
                 return message, matches
         return None
+
+
+class NearestStamps:
+    """The latest messages of one topic, to be found by a stamp. Thread-safe."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._messages: OrderedDict[int, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, message: Any) -> None:
+        """A message came; one from more than a second before the latest means that time began anew."""
+        stamp = stamp_ns(message.header)
+        with self._lock:
+            if self._messages and stamp < max(self._messages) - 1_000_000_000:
+                self._messages.clear()
+            self._messages[stamp] = message
+            while len(self._messages) > self._kept:
+                self._messages.popitem(last=False)
+
+    def nearest(self, stamp: int, tolerance: float) -> Any:
+        """The message whose stamp is nearest, if it is at most ``tolerance`` seconds off; else None."""
+        with self._lock:
+            best = min(self._messages, key=lambda other: abs(other - stamp), default=None)
+            if best is None or abs(best - stamp) > tolerance * 1e9:
+                return None
+            return self._messages[best]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._messages.clear()

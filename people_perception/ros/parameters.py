@@ -201,6 +201,32 @@ ANONYMIZE = (
     ),
 )
 
+PEOPLE_3D = (
+    AUTOSTART,
+    *(parameter for parameter in CAMERA if parameter.name != "image_transport"),  # depth does not survive JPEG
+    *OUTPUT,
+    _fixed(
+        "source",
+        str,
+        "detections",
+        "Who is located: boxes by the depth of their inner part, or instances by that of their masks.",
+        choices=("detections", "instances"),
+    ),
+    _fixed("labels", list, ["person"], "What is located of what the source holds."),
+    _fixed("rectified", bool, False, "The image is rectified: use P of CameraInfo, without distortion, instead of K."),
+    _live(
+        "tolerance",
+        float,
+        0.02,
+        "Seconds by which the stamps of the source and of the depth image may differ.",
+        minimum=0,
+        maximum=1,
+    ),
+    _live("max_wait", float, 0.5, "Seconds that a result waits for its depth image.", minimum=0.01, maximum=10),
+    _live("nearest", float, 0.2, "Least depth in metres that is believed.", minimum=0, maximum=100),
+    _live("farthest", float, 20.0, "Greatest depth in metres that is believed.", minimum=0.1, maximum=1000),
+)
+
 _TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
     int: ParameterType.PARAMETER_INTEGER,
