@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
-from people_perception.catalogue import InputSpec, ModelSpec
+from people_perception.catalogue import InputSpec
 from people_perception.decoders.base import Decoder
 from people_perception.decoders.tensors import same_name
 from people_perception.engines import Engine, TensorInfo
@@ -25,41 +26,12 @@ Stages = dict[str, float]
 """Seconds by stage: preprocess, inference, decode."""
 
 
-class Perceiver(Protocol):
-    """Anything that finds people in a frame: a `Model`, or a `CropModel` of two networks.
+class Perceiver(ABC):
+    """Finds people in a frame with a network: a `Model`, or a `CropModel` of two networks.
 
     Attributes:
         spec: the model that runs, which may be the stand-in for the one asked for.
         selection: which engine and weights, and why.
-        device: what computes.
-    """
-
-    spec: ModelSpec
-    selection: Selection
-
-    @property
-    def device(self) -> str: ...
-
-    @property
-    def declared_options(self) -> tuple[Option, ...]: ...
-
-    @property
-    def options(self) -> Mapping[str, Value]: ...
-
-    def configure(self, **changes: Any) -> None: ...
-
-    def __call__(self, image: NDArray) -> Result: ...
-
-    def infer(self, frame: Frame, stages: Stages | None = None) -> Result: ...
-
-    def close(self) -> None: ...
-
-
-class Model:
-    """One network on whole images.
-
-    Raises:
-        PerceptionError: the engine's tensors are not those of the model.
     """
 
     def __init__(self, selection: Selection, engine: Engine, decoder: Decoder) -> None:
@@ -67,12 +39,7 @@ class Model:
         self.spec = selection.spec
         self.engine = engine
         self.decoder = decoder
-        self._check_outputs()
         self._input_name = engine.inputs[0].name
-        # What the network itself declares holds for preprocessing and decoding alike.
-        decoder.spec = self.spec = replace(self.spec, input=network_input(self.spec.input, engine.inputs[0]))
-        self.input = self._coloured_input()
-        self._run_image = getattr(engine, "run_image", None)
 
     @property
     def device(self) -> str:
@@ -86,17 +53,16 @@ class Model:
 
     @property
     def options(self) -> Mapping[str, Value]:
-        """The decoder's current options."""
+        """The current options."""
         return self.decoder.options
 
     def configure(self, **changes: Any) -> None:
-        """Change options of the decoder, all or none; takes effect with the next image.
+        """Change options, all or none; takes effect with the next image.
 
         Raises:
             ValueError: an option is unknown or out of range.
         """
         self.decoder.configure(**changes)
-        self.input = self._coloured_input()
 
     def __call__(self, image: NDArray) -> Result:
         """What is in one image.
@@ -110,8 +76,37 @@ class Model:
         """
         return self.infer(Frame(image))
 
+    @abstractmethod
     def infer(self, frame: Frame, stages: Stages | None = None) -> Result:
-        """As ``__call__``, sharing the frame's work with other models; writes what each stage took into ``stages``.
+        """As ``__call__``, sharing the frame's work with other models; writes what each stage took into ``stages``."""
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.engine.close()
+
+
+class Model(Perceiver):
+    """One network on whole images.
+
+    Raises:
+        PerceptionError: the engine's tensors are not those of the model.
+    """
+
+    def __init__(self, selection: Selection, engine: Engine, decoder: Decoder) -> None:
+        super().__init__(selection, engine, decoder)
+        self._check_outputs()
+        # What the network itself declares holds for preprocessing and decoding alike.
+        decoder.spec = self.spec = replace(self.spec, input=network_input(self.spec.input, engine.inputs[0]))
+        self.input = self._coloured_input()
+        self._run_image = getattr(engine, "run_image", None)
+
+    def configure(self, **changes: Any) -> None:
+        """See `Perceiver.configure`."""
+        super().configure(**changes)
+        self.input = self._coloured_input()
+
+    def infer(self, frame: Frame, stages: Stages | None = None) -> Result:
+        """See `Perceiver.infer`.
 
         Models with equal weights and options (the person detector of two segmentations) share the whole result.
         """
@@ -133,10 +128,6 @@ class Model:
         stages["inference"] = ran - tensor_ready
         stages["decode"] = time.perf_counter() - ran
         return result
-
-    def close(self) -> None:
-        """Free the engine."""
-        self.engine.close()
 
     def _coloured_input(self) -> InputSpec:
         """The input with the colour order that the option ``colour_order`` asks for, where there is one."""

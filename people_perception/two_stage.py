@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from people_perception.decoders.scores import label_threshold
 from people_perception.decoders.tensors import find_tensor
 from people_perception.engines import Engine
 from people_perception.errors import PerceptionError
-from people_perception.model import Model, Stages, network_input
-from people_perception.options import Option, Value
+from people_perception.model import Model, Perceiver, Stages, network_input
 from people_perception.preprocess import Frame, to_tensor
 from people_perception.results import Detections, Result
 from people_perception.selection import Selection
@@ -27,8 +25,8 @@ from people_perception.store.records import file_sha256
 _PERSON = "person"
 
 
-class CropModel:
-    """A mask network on the crop of every person that a detector finds. Offers what a `Model` does.
+class CropModel(Perceiver):
+    """A mask network on the crop of every person that a detector finds.
 
     The mask network is made for portraits: it expects one person that fills the picture. On crops it finds small people
     too, and gives a mask for each. The time grows with the number of persons, up to the option ``max_people``.
@@ -44,10 +42,7 @@ class CropModel:
     """
 
     def __init__(self, selection: Selection, engine: Engine, decoder: Decoder, detector: Model) -> None:
-        self.selection = selection
-        self.spec = selection.spec
-        self.engine = engine
-        self.decoder = decoder
+        super().__init__(selection, engine, decoder)
         self.detector = detector
         if _PERSON not in detector.spec.labels:
             raise PerceptionError(
@@ -55,41 +50,17 @@ class CropModel:
                 f"expected one that finds {_PERSON}"
             )
         self.input = network_input(self.spec.input, engine.inputs[0])
-        self._input_name = engine.inputs[0].name
         # The weights may lie in several models' folders; their content tells that two models run the same network.
         self._network = (selection.engine, file_sha256(selection.weights))
         self._pass_threshold()
 
-    @property
-    def device(self) -> str:
-        """What computes the masks."""
-        return self.engine.device
-
-    @property
-    def declared_options(self) -> tuple[Option, ...]:
-        """What can be set, with ranges."""
-        return self.decoder.OPTIONS
-
-    @property
-    def options(self) -> Mapping[str, Value]:
-        """The current options; ``confidence_threshold`` is the detector's."""
-        return self.decoder.options
-
     def configure(self, **changes: Any) -> None:
-        """Change options, all or none; takes effect with the next image.
-
-        Raises:
-            ValueError: an option is unknown or out of range.
-        """
-        self.decoder.configure(**changes)
+        """See `Perceiver.configure`; ``confidence_threshold`` is the detector's."""
+        super().configure(**changes)
         self._pass_threshold()
 
-    def __call__(self, image: NDArray) -> Result:
-        """What is in one image; see `Model.__call__`."""
-        return self.infer(Frame(image))
-
     def infer(self, frame: Frame, stages: Stages | None = None) -> Result:
-        """As ``__call__``, sharing the frame's work with other models; writes what each stage took into ``stages``.
+        """See `Perceiver.infer`.
 
         The boxes are shared with every model whose detector has equal weights and options, and the masks with every
         model that runs the same network on the same crops.
@@ -115,7 +86,7 @@ class CropModel:
 
     def close(self) -> None:
         """Free both engines."""
-        self.engine.close()
+        super().close()
         self.detector.close()
 
     def _pass_threshold(self) -> None:

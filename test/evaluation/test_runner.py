@@ -27,7 +27,8 @@ def _no_tensorrt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def detector(tmp_path: Path) -> Perceiver:
-    return load_model("peoplenet", weights=networks.detectnet(tmp_path / "net.onnx"), clustering="nms")
+    weights = networks.detectnet(tmp_path / "net.onnx")
+    return load_model("peoplenet", weights=weights, clustering="nms", confidence_threshold=0.9)
 
 
 def test_boxes_are_counted_at_the_models_threshold_and_ranked_without_one(tmp_path: Path, detector: Perceiver) -> None:
