@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from people_perception.association import best_pairs, box_iou
+
 _DRIFT = 1.0
 """Box sizes a second by which a face that is not found any more may have moved: its cover grows as quickly."""
 _SAME_FACE = 0.3
@@ -115,16 +117,7 @@ class Anonymizer:
 
 def _not_continued(past: list[_Face], present: list[_Face]) -> list[_Face]:
     """The past faces without those that a present one continues; each present face continues one at most."""
-    left = dict(enumerate(past))
-    for face in present:
-        overlaps = {i: _iou(face.box, other.box) for i, other in left.items()}
-        best = max(overlaps, key=lambda i: overlaps[i], default=None)
-        if best is not None and overlaps[best] >= _SAME_FACE:
-            del left[best]
-    return list(left.values())
-
-
-def _iou(a: NDArray, b: NDArray) -> float:
-    overlap = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
-    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap
-    return float(overlap / union) if union > 0 else 0.0
+    if not past or not present:
+        return past
+    overlap = box_iou(np.array([face.box for face in past]), np.array([face.box for face in present]))
+    return [face for face, partner in zip(past, best_pairs(overlap, _SAME_FACE), strict=True) if partner < 0]

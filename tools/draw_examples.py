@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the pictures of the nodes that work on the models' results, and measures what such a node costs per frame.
 
-Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people_3d
+Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people_3d|association
 """
 
 from __future__ import annotations
@@ -160,7 +160,31 @@ def _from_above(positions: Sequence[Position | None], wall: float, height: int) 
     return plan
 
 
-EXAMPLES = {"anonymize": anonymize, "tracking": tracking, "people_3d": people_3d}
+def association() -> None:
+    """Two persons, the face of each in her colour, and the cost."""
+    from people_perception import load_model
+    from people_perception.association import faces_of_persons, same_persons
+    from people_perception.draw import draw_detections
+    from people_perception.results import Detections
+
+    image = np.concatenate([portrait()[:, 60:], portrait()[:, ::-1]], axis=1)
+    found = load_model("open_person", confidence_threshold=0.35)(image)
+    persons, faces = found[np.array([name == "person" for name in found.names()])], load_model("open_face")(image)
+    owners = faces_of_persons(faces, persons)
+    draw_detections(image, persons, ids=np.arange(1, len(persons) + 1))
+    draw_detections(image, faces, ids=owners + 1)
+    save("association", image)
+    generator = np.random.default_rng(0)
+    for people in (5, 50):
+        corners = generator.uniform(0, 1000, (people, 2)).astype(np.float32)
+        boxes = np.concatenate([corners, corners + np.float32((60, 150))], axis=1)
+        crowd = Detections(boxes, np.ones(people, np.float32), np.zeros(people, np.int64), ("person",))
+        for work in (faces_of_persons, same_persons):
+            cost = milliseconds(lambda w=work, c=crowd: w(c, c))  # type: ignore[misc]
+            print(f"{work.__name__}: {cost:.2f} ms, {people} persons")
+
+
+EXAMPLES = {"anonymize": anonymize, "tracking": tracking, "people_3d": people_3d, "association": association}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in EXAMPLES:

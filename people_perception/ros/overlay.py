@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
+from people_perception.association import box_iou
 from people_perception.draw import draw_detections, draw_mask, to_colour
 from people_perception.results import Detections
 from people_perception.ros.follower import STALE, FollowerNode
@@ -93,8 +94,5 @@ def draw_masks(picture: NDArray, semantic: NDArray | None, instances: NDArray | 
 
 def without_repeated(detections: Detections, instances: Detections) -> Detections:
     """The detections but those that an instance shows again: of the same label and nearly the same box."""
-    a, b = detections.boxes[:, None], instances.boxes[None]
-    overlap = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
-    union = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - overlap
     same_label = np.array(detections.names())[:, None] == np.array(instances.names())[None]
-    return detections[~(same_label & (overlap > _SAME_PERSON * union)).any(axis=1)]
+    return detections[~(same_label & (box_iou(detections.boxes, instances.boxes) > _SAME_PERSON)).any(axis=1)]
