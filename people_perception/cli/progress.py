@@ -48,10 +48,12 @@ class FrameProgress:
 
     Args:
         description: stands before it.
+        unit: of what is counted.
     """
 
-    def __init__(self, description: str) -> None:
+    def __init__(self, description: str, unit: str = "frame") -> None:
         self._description = description
+        self._unit = unit
         self._bar: Any = None
         self._done = self._total = self._earlier = 0
         self._begin = self._next_line = 0.0
@@ -68,7 +70,7 @@ class FrameProgress:
         self._total, self._done, self._earlier = total, done, done
         self._begin = time.monotonic()
         self._next_line = self._begin + _LINE_EVERY
-        self._bar = progress(total, self._description)
+        self._bar = progress(total, self._description, self._unit)
         self._bar.initial = self._bar.n = done
 
     def update(self, frames: int = 1) -> None:
@@ -80,5 +82,6 @@ class FrameProgress:
             self._next_line = now + _LINE_EVERY
             rate = (self._done - self._earlier) / (now - self._begin)
             left = max(0, self._total - self._done) / rate
-            text = f"{self._done} of {self._total} frames, {rate:.1f} a second, {left:.0f} s left"
+            shown = f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}"
+            text = f"{self._done} of {self._total} {self._unit}s, {shown} a second, {left:.0f} s left"
             print(f"{self._description}: {text}", file=sys.stderr, flush=True)

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,11 @@ from people_perception.cli.interrupt import stop_on_signals
 from people_perception.cli.options import parse_options
 from people_perception.cli.output import note, print_json, table
 from people_perception.cli.progress import FrameProgress
+from people_perception.errors import PerceptionError
 from people_perception.selection import ENGINES
 
 if TYPE_CHECKING:
+    from people_perception.bags.batch import Runner
     from people_perception.bags.models import ModelSettings
     from people_perception.bags.replay import ReplaySettings
     from people_perception.bags.summary import Summary
@@ -28,15 +32,24 @@ DEFAULT_MODELS = "peoplenet,peoplesemsegnet"
 STORAGES = ("mcap", "sqlite3")
 
 _EXAMPLE = """people_perception replay last_week --output last_week_people
-people_perception replay last_week --output out --models peoplenet,facedetect_ir --topics /front ir_image:=/heat"""
+people_perception replay last_week --output out --models peoplenet,facedetect_ir --topics /front ir_image:=/heat
+people_perception replay recordings/ --output results --resume"""
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Declare the command."""
     summary = "Run models over every image of a recording and record what they find, at the images' stamps."
     parser = add_command(subparsers, "replay", summary, run, _EXAMPLE)
-    parser.add_argument("bag", type=Path, metavar="BAG", help="a rosbag2: its folder, or a .mcap or .db3 file")
-    parser.add_argument("--output", required=True, type=Path, metavar="OUT", help="folder of the recording to write")
+    parser.add_argument(
+        "bag",
+        nargs="+",
+        type=Path,
+        metavar="BAG",
+        help="a rosbag2: its folder or a file; several, a folder of them, or a .txt list of them run on all cores",
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="OUT", help="folder to write; of several, the folder around them"
+    )
     parser.add_argument("--models", default=DEFAULT_MODELS, metavar="A,B", help="models (default: %(default)s)")
     parser.add_argument(
         "--topics",
@@ -61,14 +74,27 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--storage", default="mcap", choices=STORAGES, help="of the output (default: %(default)s)")
     parser.add_argument("--include-input", action="store_true", help="write every message of the input, too")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run into OUT ended")
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="of several recordings, how many at once")
+    parser.add_argument("--retries", type=int, default=2, metavar="N", help="after a crash (default: %(default)s)")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="run on this Ray cluster; auto: the one of this machine")
+    parser.add_argument("--cpus", type=_positive, default=2, metavar="N", help="of a cluster, for one recording (2)")
     parser.add_argument("--json", action="store_true", help="print how it went as one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """0: every image has every result. 1: some are missing, and stderr says why. 130: stopped."""
-    from people_perception.bags.replay import Listener, replay
+    from people_perception.bags.batch import find_bags
 
     settings = settings_from(args)
+    bags = find_bags(args.bag)
+    if len(args.bag) > 1 or bags != args.bag or args.cluster:
+        return _run_many(args, settings, bags)
+    return _run_one(args, settings, bags[0])
+
+
+def _run_one(args: argparse.Namespace, settings: ReplaySettings, bag: Path) -> int:
+    from people_perception.bags.replay import Listener, replay
+
     bar = FrameProgress("replay")
 
     def begin(described: list[dict[str, Any]], done: int, total: int) -> None:
@@ -79,14 +105,72 @@ def run(args: argparse.Namespace) -> int:
         bar.start(total, done)
 
     with stop_on_signals() as stop, bar:
-        summary = replay(args.bag, args.output, settings, args.resume, stop, Listener(begin, bar.update), _command())
+        summary = replay(bag, args.output, settings, args.resume, stop, Listener(begin, bar.update), _command())
     for problem in summary.problems:
-        note(f"{args.bag}: {problem}")
+        note(f"{bag}: {problem}")
     if args.json:
         print_json(summary.plain())
     else:
         print_summary(summary)
-    return exit_status(summary, stop)
+    if summary.complete:
+        return 0
+    return 130 if stop.is_set() and not summary.finished else 1
+
+
+def _run_many(args: argparse.Namespace, settings: ReplaySettings, bags: list[Path]) -> int:
+    from people_perception.bags import batch
+    from people_perception.bags.journal import write_json
+
+    cores = os.cpu_count() or 1
+    workers = min(len(bags), args.jobs or cores)
+    if not settings.models.threads:
+        # Networks that each take every core only get in each other's way.
+        threads = args.cpus if args.cluster else max(1, cores // workers)
+        settings = replace(settings, models=replace(settings.models, threads=threads))
+    names = batch.output_names(bags)
+    folder = args.output.absolute()
+    jobs = [batch.Job(str(bag.absolute()), str(folder / names[bag]), settings, args.resume, _command()) for bag in bags]
+    taken = [job.output for job in jobs if Path(job.output).exists()]
+    if taken and not args.resume:
+        raise PerceptionError(f"{taken[0]} exists; give another --output, or --resume to go on with what is there")
+    folder.mkdir(parents=True, exist_ok=True)
+    bar = FrameProgress("replay", "bag")
+
+    def done(result: dict[str, Any]) -> None:
+        for problem in result["problems"]:
+            note(problem if problem.startswith(result["input"]) else f"{result['input']}: {problem}")
+        bar.update()
+
+    with stop_on_signals() as stop, _runner(args, workers) as (runner, workers), bar:
+        note(f"{len(bags)} recordings, {workers} at once")
+        bar.start(len(jobs))
+        results = batch.replay_many(jobs, runner, workers, args.retries, stop, done)
+    complete = sum(result["complete"] for result in results)
+    summary = {"recordings": len(results), "complete": complete, "results": results}
+    write_json(folder / "summary.json", summary)
+    if args.json:
+        print_json(summary)
+    else:
+        rows = [(f"{r['frames']} of {r['expected']}", "yes" if r["complete"] else "NO", r["output"]) for r in results]
+        print(table(("images", "complete", "output"), rows))
+        print(f"{complete} of {len(results)} recordings are complete; {folder / 'summary.json'}")
+    if complete == len(results):
+        return 0
+    return 130 if stop.is_set() else 1
+
+
+@contextmanager
+def _runner(args: argparse.Namespace, workers: int) -> Iterator[tuple[Runner, int]]:
+    """Where jobs run, and how many at once."""
+    if args.cluster is None:
+        from people_perception.bags.batch import local_runner
+
+        yield local_runner, workers
+        return
+    from people_perception.bags.cluster import cluster_runner
+
+    with cluster_runner(args.cluster, args.cpus) as (runner, fitting):
+        yield runner, min(fitting, args.jobs or fitting)
 
 
 def settings_from(args: argparse.Namespace) -> ReplaySettings:
@@ -140,11 +224,11 @@ def print_summary(summary: Summary) -> None:
     print(f"{summary.output}: {summary.frames} of {summary.expected} images{rate}; {verdict}")
 
 
-def exit_status(summary: Summary, stop: threading.Event) -> int:
-    """What a shell or a CI job is to think of it."""
-    if summary.complete:
-        return 0
-    return 130 if stop.is_set() and not summary.finished else 1
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 1 on")
+    return value
 
 
 def _command() -> str:

@@ -123,3 +123,21 @@ def test_ctrl_c_leaves_a_valid_recording_to_go_on_with(tmp_path: Path) -> None:
     assert json.loads(rest.stdout)["frames"] == 144
     with Bag(output) as bag:
         assert bag.topics["/people/detections"].count == 144
+
+
+def test_many_recordings_have_one_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tmp_path / "in" / "a", {CAMERA: squares(3)})
+    record(tmp_path / "in" / "b", {CAMERA: []})
+    arguments = ["replay", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--models", "peoplenet"]
+    assert main(arguments) == 1
+    out, err = capsys.readouterr()
+    assert f"3 of 3  yes       {tmp_path / 'out' / 'a'}\n" in out
+    assert "1 of 2 recordings are complete" in out
+    assert "in/b: the recording is empty: it holds no message" in err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [r["complete"] for r in summary["results"]] == [True, False]
+    assert main(arguments) == 2
+    assert "--resume to go on with what is there" in capsys.readouterr().err
+    assert main([*arguments, "--resume", "--json"]) == 1
+    again = json.loads(capsys.readouterr().out)
+    assert [r["computed"] for r in again["results"]] == [0, 0]
