@@ -83,15 +83,20 @@ class TestAttempts:
         assert self.run([], stop=stop)["attempts"] == 0
 
 
+def wait_for_frames(output: Path, count: int) -> None:
+    """Return when a replay has written so many frames."""
+    journal = output / "frames.jsonl"
+    while not (journal.exists() and journal.read_text().count("\n") >= count):
+        time.sleep(0.01)
+
+
 def test_a_killed_process_is_replaced_and_takes_no_other_with_it(tmp_path: Path) -> None:
     for name in ("a", "b"):
         record(tmp_path / name, {CAMERA: squares(12) * 8})
     stop = threading.Event()
 
     def kill_first() -> None:
-        journal = tmp_path / "a_out" / "frames.jsonl"
-        while not (journal.exists() and journal.read_text().count("\n") > 5):
-            time.sleep(0.01)
+        wait_for_frames(tmp_path / "a_out", 6)
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)  # type: ignore[arg-type]
 
     killer = threading.Thread(target=kill_first, daemon=True)
@@ -109,8 +114,7 @@ def test_a_stop_reaches_the_processes(tmp_path: Path) -> None:
     stop = threading.Event()
 
     def stop_soon() -> None:
-        while not (tmp_path / "a_out" / "metadata.yaml").parent.exists():
-            time.sleep(0.01)
+        wait_for_frames(tmp_path / "a_out", 1)
         stop.set()
 
     threading.Thread(target=stop_soon, daemon=True).start()
