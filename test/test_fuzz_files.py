@@ -49,8 +49,10 @@ values = st.recursive(
 
 
 def fuzzed(examples: int) -> Callable[[Any], Any]:
-    """Hypothesis without its own files, and without a deadline on a busy machine."""
-    return settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    """Hypothesis without its own files, and the same examples each time: a rare failure must not be somebody else's."""
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class MaskRcnnDecoder(Decoder):
         ),
     )
 
+    @np.errstate(over="ignore", invalid="ignore")  # a broken network's boxes may exceed float32
     def decode(self, outputs: Mapping[str, np.ndarray], image_size: Size) -> Instances:
         """See `Decoder.__call__`."""
         options, labels = self.options, self.spec.labels
@@ -47,6 +48,7 @@ class MaskRcnnDecoder(Decoder):
         # The rows are padded to their fixed number with class -1, in some versions with class 0.
         kept = ((class_ids > 0) & (rows[:, 5] >= thresholds[class_ids])).nonzero()[0]
         boxes, class_ids = rows[kept][:, [1, 0, 3, 2]], class_ids[kept]
+        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2])  # those of a broken network may be inside out
         geometry = self.spec.input.geometry(image_size)
         places = _mask_places(boxes, logits.shape[2:], geometry)
         masks = np.zeros((len(kept), image_size[1], image_size[0]), np.bool_)

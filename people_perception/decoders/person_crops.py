@@ -42,7 +42,13 @@ class PersonCropsDecoder(Decoder):
         boxes = drop_batch(find_tensor(outputs, ["boxes"]), 2, "boxes")
         scores = drop_batch(find_tensor(outputs, ["scores"]), 1, "scores")
         n, (width, height) = len(masks), image_size
-        if masks.ndim != 3 or crops.shape != (n, 4) or boxes.shape != (n, 4) or scores.shape != (n,):
+        if (
+            masks.ndim != 3
+            or (n and masks.size == 0)
+            or crops.shape != (n, 4)
+            or boxes.shape != (n, 4)
+            or scores.shape != (n,)
+        ):
             raise PerceptionError(
                 f"masks {masks.shape}, crops {crops.shape}, boxes {boxes.shape} and scores {scores.shape} do not "
                 "agree; expected (N, h, w), (N, 4), (N, 4) and (N,)"

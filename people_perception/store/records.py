@@ -63,14 +63,15 @@ def read_record(folder: Path) -> Record:
     except (FileNotFoundError, NotADirectoryError):
         return Record()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PerceptionError(f"{path}: damaged ({error}); delete it and fetch or import the model again") from error
+        why = " ".join(str(error).split())
+        raise PerceptionError(f"{path}: damaged ({why}); delete it and fetch or import the model again") from error
     return Record(files)
 
 
 def _checked(name: str, entry: FileRecord) -> FileRecord:
     """The entry, whose names are those of files in its folder and whose values have their types."""
-    for file in (name, *filter(None, [entry.int8_cache])):
-        if not isinstance(file, str) or not FILE_NAME.fullmatch(file):
+    for file in (name, entry.int8_cache):
+        if file is not None and not (isinstance(file, str) and FILE_NAME.fullmatch(file)):
             raise ValueError(f"{file!r} is no plain file name")
     texts = (entry.sha256, entry.source, entry.origin, entry.variant)
     if not isinstance(entry.size, int) or not all(isinstance(text, str) for text in texts):
