@@ -65,7 +65,7 @@ def plan_streams(bag: Bag, models: Sequence[str], wanted: Sequence[str], namespa
         raise PerceptionError("no model is named; give at least one, such as peoplenet")
     if len(set(models)) != len(models):
         raise PerceptionError(f"a model is named twice: {', '.join(models)}")
-    inputs = _chosen(bag, wanted) if wanted else _found(bag)
+    inputs = _chosen(bag, wanted) if wanted else find_cameras(bag)
     pairs = [(camera, model) for model in models for camera in _cameras_of(get_spec(model), inputs)]
     bases = output_bases(models)
     # The topics are those of a live graph as long as no two cameras share a model.
@@ -96,8 +96,12 @@ def _short_name(topic: str) -> str:
     return "/".join(parts)
 
 
-def _found(bag: Bag) -> dict[str, str]:
-    """Every camera in the recording and the input that it is for."""
+def find_cameras(bag: Bag) -> dict[str, str]:
+    """Every camera in the recording and the input that it is for.
+
+    Raises:
+        PerceptionError: there is none.
+    """
     cameras = {
         name: _guess(name)
         for name, topic in bag.topics.items()

@@ -92,7 +92,7 @@ def wait_for_frames(output: Path, count: int) -> None:
 
 def test_a_killed_process_is_replaced_and_takes_no_other_with_it(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        record(tmp_path / name, {CAMERA: squares(12) * 8})
+        record(tmp_path / name, {CAMERA: squares(12) * 5})
     stop = threading.Event()
 
     def kill_first() -> None:
@@ -103,14 +103,14 @@ def test_a_killed_process_is_replaced_and_takes_no_other_with_it(tmp_path: Path)
     killer.start()
     results = replay_many([job(tmp_path, "a"), job(tmp_path, "b")], local_runner, 1, 2, stop)
     killer.join()
-    assert [(r["complete"], r["frames"]) for r in results] == [(True, 96), (True, 96)]
+    assert [(r["complete"], r["frames"]) for r in results] == [(True, 60), (True, 60)]
     assert [r["attempts"] for r in results] == [2, 1]
     with Bag(tmp_path / "a_out") as a, Bag(tmp_path / "b_out") as b:
         assert list(a.messages()) == list(b.messages())
 
 
 def test_a_stop_reaches_the_processes(tmp_path: Path) -> None:
-    record(tmp_path / "a", {CAMERA: squares(12) * 12})
+    record(tmp_path / "a", {CAMERA: squares(12) * 8})
     stop = threading.Event()
 
     def stop_soon() -> None:
@@ -119,7 +119,7 @@ def test_a_stop_reaches_the_processes(tmp_path: Path) -> None:
 
     threading.Thread(target=stop_soon, daemon=True).start()
     results = replay_many([job(tmp_path, "a"), job(tmp_path, "a")], local_runner, 1, 0, stop)
-    assert 0 < results[0]["frames"] < 144 and not results[0]["finished"]
+    assert 0 < results[0]["frames"] < 96 and not results[0]["finished"]
     assert results[1]["attempts"] == 0
     assert run_job(job(tmp_path, "a", resume=True))["complete"]
 
