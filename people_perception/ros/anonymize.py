@@ -40,6 +40,7 @@ class AnonymizeNode(FollowerNode):
         self._stamps: dict[int, bool] = {}  # whether two images had it
         self._received = 0
         self._withheld = 0
+        self._last_withheld = ""
         super().__init__("anonymize", ANONYMIZE, **node_arguments)
 
     def _announce(self) -> None:
@@ -113,6 +114,7 @@ class AnonymizeNode(FollowerNode):
 
     def _complain(self, why: str) -> None:
         self._withheld += 1
+        self._last_withheld = why
         self.get_logger().warning(f"image withheld: {why}", throttle_duration_sec=5.0)
 
     def _complaint(self, now: float) -> str:
@@ -128,7 +130,11 @@ class AnonymizeNode(FollowerNode):
         return f"every image is withheld: {why}"
 
     def _report(self) -> dict[str, str]:
-        return {"received": str(self._received), "withheld_in_doubt": str(self._withheld)}
+        return {
+            "received": str(self._received),
+            "withheld_in_doubt": str(self._withheld),
+            "last_withheld": self._last_withheld,
+        }
 
 
 def boxes_to_cover(results: Mapping[str, Any], labels: Collection[str], frame_id: str) -> NDArray[np.float64]:

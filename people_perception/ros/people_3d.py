@@ -44,6 +44,7 @@ class People3DNode(FollowerNode):
         self._pending: deque[tuple[Any, float]] = deque(maxlen=_PENDING)
         self._arrived = threading.Event()
         self._withheld = 0
+        self._last_withheld = ""
         self._without_depth = 0
         super().__init__("people_3d", PEOPLE_3D, **node_arguments)
 
@@ -146,6 +147,7 @@ class People3DNode(FollowerNode):
 
     def _complain(self, why: str) -> None:
         self._withheld += 1
+        self._last_withheld = why
         self.get_logger().warning(f"no positions: {why}", throttle_duration_sec=5.0)
 
     def _complaint(self, now: float) -> str:
@@ -156,7 +158,11 @@ class People3DNode(FollowerNode):
         return f"nobody publishes {', '.join(absent)}" if absent else "depth comes but no result fits it; see the log"
 
     def _report(self) -> dict[str, str]:
-        return {"withheld": str(self._withheld), "persons_without_depth": str(self._without_depth)}
+        return {
+            "withheld": str(self._withheld),
+            "last_withheld": self._last_withheld,
+            "persons_without_depth": str(self._without_depth),
+        }
 
 
 def camera_from_message(info: Any, rectified: bool) -> Camera:
