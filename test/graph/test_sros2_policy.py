@@ -15,7 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import Detection2DArray, Detection3DArray
 
 from people_perception.ros import executables
 from people_perception.share import share_folder
@@ -31,7 +31,6 @@ PARAMETERS = f"""
 {NAMESPACE}/anonymize:
   ros__parameters: {{sources: [faces, detections, instances]}}
 """
-
 Names = dict[str, set[str]]
 """publish, subscribe and reply: the full names."""
 
@@ -76,9 +75,11 @@ def running(
 ) -> Iterator[tuple[dict[str, Node], Node, SingleThreadedExecutor]]:
     """Every node of every executable, active and listened to, and an observer."""
     monkeypatch.setenv("PP_MODEL_DIR", str(models))
-    (tmp_path / "parameters.yaml").write_text(PARAMETERS)
+    source, *parameters = request.param
+    people_3d = f"{NAMESPACE}/people_3d:\n  ros__parameters: {{source: {source}}}\n"
+    (tmp_path / "parameters.yaml").write_text(PARAMETERS + people_3d)
     arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "--params-file", str(tmp_path / "parameters.yaml")]
-    for parameter in request.param:
+    for parameter in parameters:
         arguments += ["-p", parameter]
     rclpy.init(args=arguments)
     nodes: dict[str, Node] = {}
@@ -99,6 +100,7 @@ def running(
             observer.create_subscription(Image, f"{NAMESPACE}/{topic}", lambda _: None, 1)
         for topic in ARRAYS:
             observer.create_subscription(Detection2DArray, f"{NAMESPACE}/{topic}", lambda _: None, 1)
+        observer.create_subscription(Detection3DArray, f"{NAMESPACE}/people_3d", lambda _: None, 1)
         for node in nodes.values():
             executables.bring_up(node)
             executor.add_node(node)
@@ -114,7 +116,7 @@ def running(
 
 @pytest.mark.parametrize(
     ("running", "transport"),
-    [((), ""), (("image_transport:=compressed", "use_sim_time:=true"), "/compressed")],
+    [(("instances",), ""), (("detections", "image_transport:=compressed", "use_sim_time:=true"), "/compressed")],
     indirect=["running"],
     ids=["raw", "compressed"],
 )
@@ -131,6 +133,8 @@ def test_the_policy_covers_what_the_nodes_open_and_nothing_else(
         # ROS 2 Humble has no type descriptions.
         if not hasattr(observer, "_type_description_service"):
             names["reply"] = {name for name in names["reply"] if not name.endswith("/get_type_description")}
+    other_source = {"detections"} if not transport else {"instances", "instances/mask"}
+    allowed["people_3d"]["subscribe"] -= {f"{NAMESPACE}/{name}" for name in other_source}
     end = time.monotonic() + 10
     found = opened(nodes, observer)
     while found != allowed and time.monotonic() < end:
