@@ -56,6 +56,31 @@ def sink(settings: Mapping[str, Any]) -> None:
     _executor(node).spin()
 
 
+def relay(settings: Mapping[str, Any]) -> None:
+    """Answer each image on ``image`` with an empty array on ``result`` while somebody listens, and do nothing else."""
+    node = _node("relay")
+    executor = _executor(node)
+    results = node.create_publisher(Detection2DArray, settings["result"], 5)
+    subscription: Any = None
+
+    def answer(image: Any) -> None:
+        results.publish(Detection2DArray(header=image.header))
+
+    while True:
+        heard = results.get_subscription_count() > 0
+        if heard and subscription is None:
+            subscription = node.create_subscription(
+                Image,
+                settings["image"],
+                answer,
+                QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            )
+        elif not heard and subscription is not None:
+            node.destroy_subscription(subscription)
+            subscription = None
+        executor.spin_once(timeout_sec=0.1)
+
+
 def graph(settings: Mapping[str, Any]) -> None:
     """Run one perception node: ``namespace``, ``models``, ``image``, and ``people`` unless the networks are to run."""
     arguments = ["--ros-args", *_remappings(settings)]
@@ -238,6 +263,7 @@ def _answer(value: Mapping[str, Any]) -> None:
 _ROLES = {
     "camera": camera,
     "sink": sink,
+    "relay": relay,
     "graph": graph,
     "listen": listen,
     "together": together,
