@@ -72,6 +72,9 @@ def read_run_record(output: Path) -> Run:
     duration = frames[-1].time if frames else 0.0
     per_camera = max(counts.values(), default=0)
     finished = journal["finished"] or {"problems": ["it has not ended; --resume goes on with it"]}
+    notes = list(finished["problems"])
+    if journal.get("rate", 1) != 1:
+        notes.append(f"Played at {journal['rate']:g} times the recorded speed; nodes measure in the recording's time.")
     cameras = f" of {len(counts)} cameras" * (len(counts) > 1)
     return Run(
         source=f"{Path(journal['input']).name}: {len(frames)} recorded images{cameras}",
@@ -84,14 +87,14 @@ def read_run_record(output: Path) -> Run:
         outputs=outputs,
         frames=tuple(frames),
         machine=journal["machine"],
-        notes=tuple(finished["problems"]),
-        live=False,
+        notes=tuple(notes),
+        live=journal.get("live", False),
     )
 
 
 def _model(described: dict[str, Any]) -> ModelRun:
     names = ("requested", "model", "title", "engine", "device", "weights", "reason", "licence", "licence_url")
-    return ModelRun(**{name: described[name] for name in names}, statistics={})
+    return ModelRun(**{name: described[name] for name in names}, statistics=described.get("statistics", {}))
 
 
 def _draw(run: Run, output: Path, source: Path, folder: Path) -> None:

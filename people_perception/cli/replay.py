@@ -8,6 +8,7 @@ import argparse
 import os
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,6 +75,10 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--storage", default="mcap", choices=STORAGES, help="of the output (default: %(default)s)")
     parser.add_argument("--include-input", action="store_true", help="write every message of the input, too")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run into OUT ended")
+    parser.add_argument(
+        "--live", action="store_true", help="play it to the real nodes over DDS with /clock: QoS, timing, drops"
+    )
+    parser.add_argument("--rate", type=_rate, default=1.0, metavar="X", help="of --live: speed (default: %(default)g)")
     parser.add_argument("--jobs", type=_positive, metavar="N", help="of several recordings, how many at once")
     parser.add_argument("--retries", type=int, default=2, metavar="N", help="after a crash (default: %(default)s)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="run on this Ray cluster; auto: the one of this machine")
@@ -86,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     from people_perception.bags.batch import find_bags
 
     settings = settings_from(args)
+    if args.live:
+        return _run_live(args, settings)
     bags = find_bags(args.bag)
     if len(args.bag) > 1 or bags != args.bag or args.cluster:
         return _run_many(args, settings, bags)
@@ -106,12 +113,34 @@ def _run_one(args: argparse.Namespace, settings: ReplaySettings, bag: Path) -> i
 
     with stop_on_signals() as stop, bar:
         summary = replay(bag, args.output, settings, args.resume, stop, Listener(begin, bar.update), _command())
+    return _finish(args, summary, stop)
+
+
+def _run_live(args: argparse.Namespace, settings: ReplaySettings) -> int:
+    from people_perception.transports import restart_with_settings
+
+    if len(args.bag) > 1 or args.resume or args.cluster or args.include_input:
+        raise ValueError("--live plays one recording; --resume, --cluster and --include-input do not go with it")
+    restart_with_settings(_arguments(args))
+    try:
+        from people_perception.ros.live_replay import replay_live
+    except ImportError as error:
+        raise PerceptionError(f"ROS 2 is not there ({error}); source its setup file, or tools/env.sh") from error
+    bar = FrameProgress("replay")
+    note("the graph starts")
+    with stop_on_signals() as stop, bar:
+        summary = replay_live(args.bag[0], args.output, settings, args.rate, stop, bar.start, bar.update, _command())
+    return _finish(args, summary, stop)
+
+
+def _finish(args: argparse.Namespace, summary: Summary, stop: threading.Event) -> int:
+    """Say how a run on one recording went."""
     for problem in summary.problems:
-        note(f"{bag}: {problem}")
+        note(f"{summary.input}: {problem}")
     if args.json:
         print_json(summary.plain())
     else:
-        print_summary(summary)
+        _print_summary(summary, args.live)
     if summary.complete:
         return 0
     return 130 if stop.is_set() and not summary.finished else 1
@@ -216,12 +245,35 @@ def _for_model(text: str, separator: str, argument: str, models: Sequence[str]) 
     raise ValueError(f"{argument} {text!r}: expected it to begin with the model, one of {names}")
 
 
-def print_summary(summary: Summary) -> None:
-    """What was written, for people."""
+def _print_summary(summary: Summary, live: bool) -> None:
     print(table(("messages", "topic"), [(str(count), topic) for topic, count in summary.topics.items()]))
     rate = f", {summary.rate:.1f} a second" if summary.computed else ""
-    verdict = "all of them with every result" if summary.complete else "not complete, see above"
+    verdict = "not complete, see above"
+    if summary.complete:
+        verdict = "played to its end" if live else "all of them with every result"
     print(f"{summary.output}: {summary.frames} of {summary.expected} images{rate}; {verdict}")
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "people_perception", *sys.argv[1:]])
+
+
+def _arguments(args: argparse.Namespace) -> list[str]:
+    """The arguments of a live replay as they could have been typed."""
+    values = [("--output", args.output), ("--models", args.models), ("--engine", args.engine), ("--rate", args.rate)]
+    values += [("--precision", args.precision), ("--namespace", args.namespace), ("--storage", args.storage)]
+    values += [("--weights", text) for text in args.weights] + [("--option", text) for text in args.option]
+    named = [f"{name}={value}" for name, value in values if value is not None]
+    topics = ["--topics", *args.topics] if args.topics else []
+    flags = ["--live", *["--json"] * args.json, *["--debug"] * args.debug]
+    return ["replay", *map(str, args.bag), *named, *flags, *topics]
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0.01 to 100")
+    return value
 
 
 def _positive(text: str) -> int:
@@ -229,7 +281,3 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected a number from 1 on")
     return value
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "people_perception", *sys.argv[1:]])
