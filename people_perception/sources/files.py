@@ -164,9 +164,9 @@ def _open(name: str, backend: int) -> Any:
 
     # FFmpeg and OpenCV log to the terminal; OpenCV reads the first when the plugin is loaded, the second at once.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    logging = cv2.utils.logging
-    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    before = cv2.getLogLevel()
+    cv2.setLogLevel(0)  # silent; Ubuntu's OpenCV 4.6 has no cv2.utils.logging with names for the levels
     try:
         return cv2.VideoCapture(name, backend)
     finally:
-        logging.setLogLevel(before)
+        cv2.setLogLevel(before)
