@@ -164,9 +164,10 @@ def _open(name: str, backend: int) -> Any:
 
     # FFmpeg and OpenCV log to the terminal; OpenCV reads the first when the plugin is loaded, the second at once.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # silent; Ubuntu's OpenCV 4.6 has no cv2.utils.logging with names for the levels
+    logging: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4.6, which is Ubuntu's, has the functions in cv2 itself
+    before = logging.getLogLevel()
+    logging.setLogLevel(0)  # silent
     try:
         return cv2.VideoCapture(name, backend)
     finally:
-        cv2.setLogLevel(before)
+        logging.setLogLevel(before)
