@@ -38,19 +38,20 @@ def sample_outputs(spec: ModelSpec, people: int) -> Tensors | None:
 
 
 def detectnet_outputs(spec: ModelSpec, people: int) -> Tensors:
-    """Coverage and boxes with a cluster of cells on every person, and a face on every third."""
+    """Coverage and boxes with a cluster of cells on every person, a face on every third and a bag on every fourth."""
     rng = np.random.default_rng(people)
     width, height = spec.input.size
     coverage = np.zeros((len(spec.labels), height // 16, width // 16), np.float32)
     boxes = rng.normal(0, 1, (len(spec.labels), 4, *coverage.shape[1:])).astype(np.float32)
-    face = spec.labels.index("face") if "face" in spec.labels else 0
-    for i, box in enumerate(_people(spec.input.size, people, rng)):
-        person = spec.labels.index("person") if "person" in spec.labels else face
-        _cover(coverage[person], boxes[person], box, rng)
-        if i % 3 == 0 and face != person:
-            x1, y1, x2, _ = box
-            third = (x2 - x1) / 3
-            _cover(coverage[face], boxes[face], np.array([x1 + third, y1, x2 - third, y1 + 1.3 * third]), rng)
+    parts = {"person": (1, (0.0, 0.0, 1.0, 1.0)), "face": (3, (0.3, 0.0, 0.7, 0.2)), "bag": (4, (0.0, 0.5, 0.6, 0.8))}
+    if len(spec.labels) == 1:  # a network of faces only: one for each
+        parts = {spec.labels[0]: (1, (0.0, 0.0, 1.0, 1.0))}
+    for i, (x1, y1, x2, y2) in enumerate(_people(spec.input.size, people, rng).tolist()):
+        for label, (every, part) in parts.items():
+            if i % every == 0 and label in spec.labels:
+                low, high = np.array([x1, y1] * 2), np.array([x2, y2] * 2)
+                index = spec.labels.index(label)
+                _cover(coverage[index], boxes[index], low + (high - low) * part, rng)
     return _detectnet_tensors(spec, coverage, boxes)
 
 
@@ -85,12 +86,17 @@ def _people(size: Size, people: int, rng: np.random.Generator) -> NDArray[np.flo
 
 
 def _cover(coverage: np.ndarray, boxes: np.ndarray, box: np.ndarray, rng: np.random.Generator) -> None:
-    """Let the cells in the middle of a box vote for it, in the units of DetectNet_v2 (see `decoders.detectnet`)."""
+    """Let the cells in the middle of a box vote for it, in the units of DetectNet_v2 (see `decoders.detectnet`).
+
+    As many of them, and with such coverage, as PeopleNet has on photographs.
+    """
     x1, y1, x2, y2 = box
     rows, columns = np.mgrid[: coverage.shape[0], : coverage.shape[1]]
     x, y = columns * 16 + 0.5, rows * 16 + 0.5
-    inside = (np.abs(x - (x1 + x2) / 2) <= max(0.3 * (x2 - x1), 8)) & (np.abs(y - (y1 + y2) / 2) <= 0.3 * (y2 - y1))
-    coverage[inside] = rng.uniform(0.4, 1.0, int(inside.sum()))
+    # 0 in the middle of the box, 1 on its edge; the middle cell counts, however small the box is.
+    off = np.maximum(np.abs(2 * x - x1 - x2) / max(x2 - x1, 24), np.abs(2 * y - y1 - y2) / max(y2 - y1, 24))
+    inside = off < 0.75
+    coverage[inside] = (1 - off[inside]) * rng.uniform(0.5, 1.0, int(inside.sum()))
     distances = np.stack([x - x1, y - y1, x2 - x, y2 - y])[:, inside]
     boxes[:, inside] = (distances + rng.normal(0, 1.5, distances.shape)) / 35
 

@@ -13,7 +13,7 @@ from people_perception.decoders import clustering
 from people_perception.decoders.clustering import dbscan
 
 pytest.importorskip("sklearn")
-from reference_detectnet import distances, sklearn_labels
+from people_perception.benchmark.plain_detectnet import distances, sklearn_labels
 
 EPS = st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.7, 0.99])
 MIN_SAMPLES = st.sampled_from([0.05, 1.0, 1.9, 3.0])

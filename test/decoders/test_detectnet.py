@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_detectnet as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from people_perception.benchmark import plain_detectnet as reference
 from people_perception.catalogue import ModelSpec, get_spec
 from people_perception.decoders import make_decoder
 from people_perception.decoders.detectnet import DetectNetDecoder, absolute_boxes

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_detectnet import greedy_nms
 
+from people_perception.benchmark.plain_detectnet import greedy_nms
 from people_perception.decoders.nms import nms
 
 THRESHOLDS = st.sampled_from([0.0, 0.25, 0.3, 0.5, 1.0])
