@@ -26,7 +26,7 @@ _LIMITS = (
     ("min-box-iou", float, "mean IoU of boxes that both have"),
     ("min-mask-iou", float, "mean IoU of masks over the frames"),
     ("max-missing", int, "frames that only one of them may have"),
-    ("max-slower", float, "how much longer B's median frame may take, 0.2 for 20 %"),
+    ("max-slower", float, "how much longer B's median frame may take, as a share"),
 )
 _NAMED = 5
 
