@@ -270,7 +270,7 @@ def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
 
 
 def _png_end(data: bytes) -> int:
-    """The offset of a PNG's last chunk; -1 if a chunk before it is longer than the data.
+    """The offset of a PNG's last chunk; -1 if that is not empty, or a chunk before it is longer than the data.
 
     OpenCV reserves what the length of a chunk says before it looks for that many bytes, which may be gigabytes.
     """
@@ -278,6 +278,6 @@ def _png_end(data: bytes) -> int:
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == b"IEND":
-            return at
+            return -1 if length else at
         at += 12 + length
     return -1

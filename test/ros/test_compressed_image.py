@@ -120,6 +120,7 @@ class TestCompressed:
             (png_header(100_000, 100_000) + PNG_END, "PNG of 100000x100000 .* expected 1 to 35389440 pixels"),
             (png_header(0, 10) + PNG_END, "PNG of 0x10"),
             (png_header(64, 64) + struct.pack(">I4s", 2**31 - 1, b"IDAT") + PNG_END, "PNG of 64x64 .* is cut off"),
+            (png_header(64, 64) + struct.pack(">I4sI", 2**32 - 1, b"IEND", 0), "PNG of 64x64 .* is cut off"),
             (png_header(64, 64) + PNG_END, "PNG of 64x64 .* is corrupt"),
             (
                 b"\xff\xd8\xff\xc0\x00\x11\x08" + struct.pack(">HH", 65535, 65535) + bytes(20) + b"\xff\xd9",
