@@ -50,8 +50,8 @@ RANKS = {
     "ros": 12,
     "cli": 13,
 }
-# Inside functions: recorded messages are converted as a node does; doctor looks at a graph, and bench measures one, where
-# there is ROS.
+# Inside functions: recorded messages are converted as a node does; doctor looks at a graph, and bench measures one,
+# where there is ROS.
 ALLOWED = {("sources", "ros"), ("bags", "ros"), ("doctor", "ros"), ("benchmark", "ros")}
 ROS = ("rclpy", "launch", "launch_ros", "lifecycle_msgs", "rcl_interfaces", "builtin_interfaces", "rosgraph_msgs")
 HEAVY = (

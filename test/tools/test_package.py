@@ -82,7 +82,7 @@ def third_party_imports() -> set[str]:
 KEYS = {"cv2": "python3-opencv", "urllib3": "python3-requests", "yaml": "python3-yaml"}
 # Imported only where they are used, and from other sources than rosdep: see the comment in package.xml.
 ENGINES = {"ai_edge_litert", "cuda", "eff_tao_encryption", "onnx", "onnxruntime", "pycuda", "tensorrt"}
-TOOLS = {"pycocotools", "rosbags", "skimage"}
+TOOLS = {"pycocotools", "ray", "rosbags", "skimage", "sklearn"}
 TRACKING = {"supervision", "trackers"}
 COMES_WITH_ROSBAGS = {"backports", "compression", "lz4"}
 
