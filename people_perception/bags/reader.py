@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from people_perception.bags import salvage
-from people_perception.bags.messages import missing_rosbags
+from people_perception.bags.messages import missing_rosbags, typestore
 from people_perception.errors import PerceptionError
 
 _SUFFIXES = (".mcap", ".db3")
@@ -69,6 +69,7 @@ class Bag:
         self.topics: dict[str, Topic] = {}
         self._parts: list[_Part] = []
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        typestore()  # damaged files are read without rosbags; but then nobody could decode the messages
         if not path.exists():
             raise PerceptionError(f"{path}: there is no such recording")
         if path.suffix == ".bag":

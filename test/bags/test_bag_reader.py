@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,6 +149,16 @@ class TestDamagedRecordings:
 
 
 class TestRefusals:
+    def test_says_how_to_get_rosbags(self, tmp_path: Path) -> None:
+        path = record(tmp_path / "bag", {CAMERA: squares(1)})
+        code = (
+            "import sys; sys.modules['rosbags'] = None; from people_perception.cli import main;"
+            f"sys.exit(main(['replay', {str(path)!r}, '--output', 'out']))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 2
+        assert re.search(r"recordings need rosbags \(.*\); pip install rosbags\n$", done.stderr)
+
     def test_names_what_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(PerceptionError, match="nowhere: there is no such recording"):
             Bag(tmp_path / "nowhere")
