@@ -80,22 +80,30 @@ class Instances:
     Attributes:
         detections: N boxes with scores and classes.
         masks: (N, H, W) bool at source size, in the order of the detections.
+        regions: (N, 4) int64 x1, y1, x2, y2 in pixels, outside of which each mask is empty; None where nobody knows.
     """
 
     detections: Detections
     masks: NDArray[np.bool_]
+    regions: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.masks.ndim != 3 or self.masks.dtype != np.bool_ or len(self.masks) != len(self.detections):
             raise ValueError(
                 f"masks are {self.masks.dtype} {self.masks.shape}; expected bool ({len(self.detections)}, H, W)"
             )
+        if self.regions is not None and self.regions.shape != (len(self.masks), 4):
+            raise ValueError(f"regions {self.regions.shape} do not agree with {len(self.masks)} masks")
 
     def id_mask(self) -> NDArray[np.uint16]:
         """(H, W) uint16: 0 background, i + 1 for instance i; where masks overlap, the better score is on top."""
-        ids = np.zeros(self.masks.shape[1:], np.uint16)
-        for i in np.argsort(self.detections.scores, kind="stable"):
-            ids[self.masks[i]] = i + 1
+        count, height, width = self.masks.shape
+        ids = np.zeros((height, width), np.uint16)
+        whole = np.broadcast_to(np.array([0, 0, width, height]), (count, 4))
+        regions = whole if self.regions is None else self.regions
+        for i in np.argsort(self.detections.scores, kind="stable").tolist():
+            x1, y1, x2, y2 = regions[i].tolist()
+            np.copyto(ids[y1:y2, x1:x2], np.uint16(i + 1), where=self.masks[i, y1:y2, x1:x2])
         return ids
 
 

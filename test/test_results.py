@@ -70,6 +70,17 @@ class TestInstances:
         assert ids.dtype == np.uint16
         assert ids.tolist() == [[1, 2, 2, 3]]
 
+    def test_regions_say_where_to_look(self) -> None:
+        masks = np.zeros((2, 3, 4), bool)
+        masks[0, :2, :2] = masks[1, 1:, 1:] = True
+        found = detections(2, scores=np.array([0.9, 0.5], np.float32))
+        regions = np.array([[0, 0, 3, 2], [1, 1, 4, 3]])
+        assert Instances(found, masks, regions).id_mask().tolist() == Instances(found, masks).id_mask().tolist()
+
+    def test_regions_that_do_not_agree(self) -> None:
+        with pytest.raises(ValueError, match=r"regions \(1, 4\) do not agree with 2 masks"):
+            Instances(detections(2), np.zeros((2, 3, 4), bool), np.zeros((1, 4), np.int64))
+
     def test_nobody(self) -> None:
         assert not Instances(Detections.empty(LABELS), np.zeros((0, 2, 3), bool)).id_mask().any()
 

@@ -55,7 +55,10 @@ class MaskRcnnDecoder(Decoder):
         threshold = number(options, "mask_threshold")
         for mask, place, small in zip(masks, places.tolist(), logits[kept, class_ids], strict=True):
             _paste(mask, place, small, threshold)
-        return Instances(Detections(geometry.boxes_to_source(boxes), rows[kept, 5], class_ids, labels), masks)
+        # A place includes its last pixels and may reach over the edges of the image.
+        regions = np.clip(np.add(places, (0, 0, 1, 1)), 0, image_size * 2)
+        detections = Detections(geometry.boxes_to_source(boxes), rows[kept, 5], class_ids, labels)
+        return Instances(detections, masks, regions)
 
     def _tensors(self, outputs: Mapping[str, np.ndarray]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Detections (N, 6) y1, x1, y2, x2, class, score in network pixels and mask logits (N, C, h, w), checked."""

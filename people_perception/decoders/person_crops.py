@@ -69,7 +69,7 @@ class PersonCropsDecoder(Decoder):
             each[i, y1:y2, x1:x2] = mask
         class_ids = np.full(n, PERSON, np.int64)
         persons = Detections(boxes.astype(np.float32), scores.astype(np.float32), class_ids, self.spec.labels)
-        return Instances(persons, each)
+        return Instances(persons, each, crops.astype(np.int64))
 
 
 def grow_boxes(boxes: NDArray[np.floating], margin: float, image_size: Size) -> NDArray[np.int64]:
