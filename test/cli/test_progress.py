@@ -14,6 +14,8 @@ import termios
 
 import pytest
 
+from people_perception.cli import progress as progress_module
+
 CODE = """
 import time
 from people_perception.cli.progress import progress
@@ -43,3 +45,20 @@ def test_a_terminal_shows_it_and_is_left_clean(rows: int, columns: int) -> None:
 def test_a_file_gets_none_of_it() -> None:
     process = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=30, check=True)
     assert (process.stdout, process.stderr) == ("answer\n", "")
+
+
+def test_long_work_says_in_lines_how_far_it_is_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now)
+    with progress_module.FrameProgress("replay") as shown:
+        shown.start(total=1000, done=400)
+        for seconds, frames in ((5, 50), (5, 50), (5, 50), (20, 150)):
+            now += seconds
+            shown.update(frames)
+    # 100 frames in 10 s, then 300 in 35 s; what was done before took no time.
+    assert capsys.readouterr().err.splitlines() == [
+        "replay: 500 of 1000 frames, 10.0 a second, 50 s left",
+        "replay: 700 of 1000 frames, 8.6 a second, 35 s left",
+    ]
