@@ -203,7 +203,7 @@ def find_plan(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
                 relatives.append((record["built"], key.differences(record["key"])))
     if relatives:
         built, differences = max(relatives)
-        return None, f"the engine built {built[:10]} has {differences}"
+        return None, " ".join(f"the engine built {built[:10]} has {differences}".split())
     return None, "never built"
 
 
