@@ -31,8 +31,8 @@ def test_boxes_and_masks_are_drawn_on_the_image_of_their_stamp(graph: Graph) -> 
         sent[stamp(message)] = message
         return message
 
-    graph.send_until(camera, make, lambda: len(overlays) >= 10)
-    for overlay in overlays:
+    graph.send_until(camera, make, lambda: len(overlays) >= 15)
+    for overlay in overlays[5:]:  # while the nodes still find each other, there may be boxes only
         original = image_from_message(sent[stamp(overlay)])
         drawn = image_from_message(overlay)
         assert overlay.header.frame_id == "camera_optical"
