@@ -82,7 +82,8 @@ def third_party_imports() -> set[str]:
 KEYS = {"cv2": "python3-opencv", "urllib3": "python3-requests", "yaml": "python3-yaml"}
 # Imported only where they are used, and from other sources than rosdep: see the comment in package.xml.
 ENGINES = {"ai_edge_litert", "cuda", "eff_tao_encryption", "onnx", "onnxruntime", "pycuda", "tensorrt"}
-TOOLS = {"pycocotools", "ray", "rosbags", "skimage", "sklearn"}
+TOOLS = {"pycocotools", "rosbags", "skimage"}
+OPTIONAL = {"ray", "sklearn"}  # a cluster of machines, and what bench compares with
 TRACKING = {"supervision", "trackers"}
 COMES_WITH_ROSBAGS = {"backports", "compression", "lz4"}
 
@@ -90,7 +91,7 @@ COMES_WITH_ROSBAGS = {"backports", "compression", "lz4"}
 def test_package_xml_names_what_is_imported() -> None:
     tree = ElementTree.parse(ROOT / "package.xml")
     keys = {element.text for kind in ("depend", "exec_depend") for element in tree.iter(kind)}
-    wanted = third_party_imports() - ENGINES - TOOLS - TRACKING - COMES_WITH_ROSBAGS
+    wanted = third_party_imports() - ENGINES - TOOLS - OPTIONAL - TRACKING - COMES_WITH_ROSBAGS
     missing = {name for name in wanted if not {name, f"python3-{name}", KEYS.get(name)} & keys}
     assert missing == set()
 
