@@ -88,14 +88,15 @@ def compare_detectnet(spec: ModelSpec, people: int, size: Size, rounds: int) -> 
     kinds = {f"{people} people": some, f"crowd of {CROWD}": crowd, "noise": detectnet_noise(spec)}
     for clustering in ("dbscan", "nms"):
         for kind, outputs in kinds.items():
-            samples = measure(_detectnet_calls(spec, clustering, outputs, size), rounds)
+            samples = measure(detectnet_calls(spec, clustering, outputs, size), rounds)
             goal = 0.05 if kind == "noise" else 0.1
             against = "plain scikit-learn" if clustering == "dbscan" else "plain numpy"
             case = f"{clustering}, {kind}"
             yield samples["ours"].measurement("decode", case, against=against, other=samples["plain"].median, goal=goal)
 
 
-def _detectnet_calls(spec: ModelSpec, clustering: str, outputs: Tensors, size: Size) -> dict[str, Callable[[], object]]:
+def detectnet_calls(spec: ModelSpec, clustering: str, outputs: Tensors, size: Size) -> dict[str, Callable[[], Any]]:
+    """The whole decoding of one frame: ``ours`` gives `Detections`, ``plain`` rows (see `plain_detectnet`)."""
     # The scores of suppression are the coverage of one cell, those of clustering the sum of many.
     confidence = {} if clustering == "dbscan" else {"confidence_threshold": 0.4}
     decode = make_decoder(spec, clustering=clustering, **confidence)

@@ -26,6 +26,9 @@ COMPOSED = ("peoplenet", "peoplesemsegnet", "peoplesegnet")
 _SEGMENTS = 4
 """Turns that the compared graphs take."""
 
+_SETTLE = 1.0
+"""Seconds of each turn before it counts."""
+
 _STARTING = 90.0
 """Seconds that a graph may take until it answers."""
 
@@ -133,7 +136,7 @@ class _Bench:
     ) -> _Heard:
         frames = frames or self.setting.frames // _SEGMENTS
         limit = 10 + 2 * frames / self.setting.rate
-        command = {"topics": topics, "frames": frames, "settle": 1.0, "limit": limit, "diagnostics": diagnostics}
+        command = {"topics": topics, "frames": frames, "settle": _SETTLE, "limit": limit, "diagnostics": diagnostics}
         listener.tell(command)
         return self.follow(listener, observed, limit)
 
@@ -216,7 +219,7 @@ def _one_process(bench: _Bench, where: dict[str, Any]) -> Measurement:
         rate=setting.rate,
         topics={setting.model: _topic(setting.model, namespace)},
         frames=setting.frames // _SEGMENTS,
-        settle=1.0,
+        settle=_SETTLE,
         limit=limit,
     )
     heard = bench.follow(together, [together], limit)
