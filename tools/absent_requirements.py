@@ -18,6 +18,7 @@ MODULES = {
     "ai-edge-litert": "ai_edge_litert",
     "hypothesis": "hypothesis",
     "jsonschema": "jsonschema",
+    "mcap": "mcap",
     "mypy": "mypy",
     "numpy": "numpy",
     "onnx": "onnx",
