@@ -51,26 +51,20 @@ def draw_result(
     if isinstance(result, Segmentation):
         draw_mask(picture, result.mask, mask_opacity)
     elif isinstance(result, Instances):
-        found = result.detections
-        ids = np.arange(1, len(found) + 1) if found.track_ids is None else found.track_ids
-        colours = np.zeros_like(COLOURS)
-        colours[1 : len(ids) + 1] = COLOURS[(ids - 1) % 255 + 1][: len(colours) - 1]
-        draw_mask(picture, result.id_mask(), mask_opacity, colours)
-        draw_detections(picture, found, show_labels, ids)
+        draw_mask(picture, result.id_mask(), mask_opacity)
+        draw_detections(picture, result.detections, show_labels, result.ids)
     else:
         draw_detections(picture, result, show_labels)
 
 
-def draw_mask(
-    picture: NDArray[np.uint8], ids: NDArray, opacity: float = 0.45, colours: NDArray[np.uint8] = COLOURS
-) -> None:
+def draw_mask(picture: NDArray[np.uint8], ids: NDArray, opacity: float = 0.45) -> None:
     """A mask of class or instance ids (H, W), uint8 or uint16, blended in the colour of each id; 0 stays as it is."""
     ids = wrap_ids(ids)
     x, y, width, height = cv2.boundingRect(ids)
     if not width:
         return
     ids, region = ids[y : y + height, x : x + width], picture[y : y + height, x : x + width]
-    blend = cv2.addWeighted(region, 1.0 - opacity, colour_mask(ids, colours), opacity, 0.0)
+    blend = cv2.addWeighted(region, 1.0 - opacity, colour_mask(ids), opacity, 0.0)
     cv2.copyTo(blend, ids, region)
 
 

@@ -38,7 +38,7 @@ def detection_fields(found: Detections | Instances) -> list[BoxFields]:
     """
     if isinstance(found, Instances):
         detections = found.detections
-        ids = [str(i + 1) for i in range(len(detections))]
+        ids = [str(i) for i in found.ids.tolist()]
     else:
         detections = found
         tracks = found.track_ids

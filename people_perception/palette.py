@@ -30,8 +30,8 @@ def wrap_ids(ids: NDArray[np.integer]) -> NDArray[np.uint8]:
     return ids.astype(np.uint8)
 
 
-def colour_mask(ids: NDArray[np.integer], colours: NDArray[np.uint8] = COLOURS) -> NDArray[np.uint8]:
+def colour_mask(ids: NDArray[np.integer]) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 BGR picture of a mask (H, W) of class or instance ids, uint8 or uint16."""
     import cv2
 
-    return cv2.applyColorMap(wrap_ids(ids), np.ascontiguousarray(colours[:, None]))
+    return cv2.applyColorMap(wrap_ids(ids), np.ascontiguousarray(COLOURS[:, None]))

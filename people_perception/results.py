@@ -78,7 +78,7 @@ class Instances:
     """One mask per detection.
 
     Attributes:
-        detections: N boxes with scores and classes.
+        detections: N boxes with scores and classes. Their ``track_ids``, if they have any, are 1 to 65535.
         masks: (N, H, W) bool at source size, in the order of the detections.
         regions: (N, 4) int64 x1, y1, x2, y2 in pixels, outside of which each mask is empty; None where nobody knows.
     """
@@ -94,16 +94,25 @@ class Instances:
             )
         if self.regions is not None and self.regions.shape != (len(self.masks), 4):
             raise ValueError(f"regions {self.regions.shape} do not agree with {len(self.masks)} masks")
+        if len(self.masks) and not (self.ids.min() >= 1 and self.ids.max() <= 65535):
+            raise ValueError(f"track_ids {self.ids.tolist()} of instances: expected 1 to 65535, the values of a mask")
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """(N,) the value of each instance in `id_mask`: its track id, or i + 1 where nobody tracks."""
+        tracks = self.detections.track_ids
+        return np.arange(1, len(self.masks) + 1) if tracks is None else tracks
 
     def id_mask(self) -> NDArray[np.uint16]:
-        """(H, W) uint16: 0 background, i + 1 for instance i; where masks overlap, the better score is on top."""
+        """(H, W) uint16: 0 background, else `ids`; where instances overlap, the better score is on top."""
         count, height, width = self.masks.shape
         ids = np.zeros((height, width), np.uint16)
         whole = np.broadcast_to(np.array([0, 0, width, height]), (count, 4))
         regions = whole if self.regions is None else self.regions
+        values = self.ids.astype(np.uint16)
         for i in np.argsort(self.detections.scores, kind="stable").tolist():
             x1, y1, x2, y2 = regions[i].tolist()
-            np.copyto(ids[y1:y2, x1:x2], np.uint16(i + 1), where=self.masks[i, y1:y2, x1:x2])
+            np.copyto(ids[y1:y2, x1:x2], values[i], where=self.masks[i, y1:y2, x1:x2])
         return ids
 
 

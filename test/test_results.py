@@ -81,6 +81,18 @@ class TestInstances:
         with pytest.raises(ValueError, match=r"regions \(1, 4\) do not agree with 2 masks"):
             Instances(detections(2), np.zeros((2, 3, 4), bool), np.zeros((1, 4), np.int64))
 
+    def test_tracked_ones_have_their_numbers_in_the_mask(self) -> None:
+        masks = np.zeros((2, 1, 3), bool)
+        masks[0, 0, 0] = masks[1, 0, 2] = True
+        instances = Instances(detections(2, track_ids=np.array([65535, 7])), masks)
+        assert instances.ids.tolist() == [65535, 7]
+        assert instances.id_mask().tolist() == [[65535, 0, 7]]
+
+    @pytest.mark.parametrize("tracks", [[-1, 7], [1, 0], [65536, 1]])
+    def test_a_number_that_a_mask_cannot_hold(self, tracks: list[int]) -> None:
+        with pytest.raises(ValueError, match=r"expected 1 to 65535"):
+            Instances(detections(2, track_ids=np.array(tracks)), np.zeros((2, 1, 3), bool))
+
     def test_nobody(self) -> None:
         assert not Instances(Detections.empty(LABELS), np.zeros((0, 2, 3), bool)).id_mask().any()
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from people_perception.errors import PerceptionError
-from people_perception.results import Detections
-from people_perception.tracking import Tracker
+from people_perception.results import Detections, Instances
+from people_perception.tracking import LARGEST_NUMBER, Tracker, tracked
 
 pytest.importorskip("trackers")
 
@@ -91,7 +91,7 @@ def test_labels_do_not_mix_and_numbers_are_unique_over_them() -> None:
     assert ids(tracker(only_bag, 0.2)) == [2]
 
 
-def test_a_jump_back_in_time_forgets_and_no_number_is_given_twice() -> None:
+def test_a_jump_back_in_time_forgets_and_its_numbers_are_not_given_again() -> None:
     tracker = Tracker(LABELS)
     for t in (100.0, 100.1):
         last = tracker(seen((10, 10)), t)
@@ -111,6 +111,53 @@ def test_an_image_that_is_late_gets_no_numbers_and_does_no_harm() -> None:
 def test_a_camera_without_stamps_is_tracked_all_the_same() -> None:
     tracker = Tracker(LABELS)
     assert ids([tracker(seen((10, 10)), 0.0) for _ in range(5)][-1]) == [1]
+
+
+def test_numbers_at_once_stay_with_their_persons() -> None:
+    tracker = Tracker(LABELS, at_once=True)
+    assert ids(tracker(seen((10, 10), (200, 10)), 0.0)) == [1, 2]
+    # In another order, with somebody new at the place where a bag is, and then the bag.
+    assert ids(tracker(seen((204, 10), (12, 10), (400, 10), (402, 10), label=[0, 0, 0, 1]), 0.1)) == [2, 1, 3, 4]
+    assert ids(tracker(seen((406, 10), (404, 10), (208, 10), label=[1, 0, 0]), 0.2)) == [4, 3, 2]
+
+
+def test_two_new_ones_side_by_side_keep_their_first_numbers() -> None:
+    tracker = Tracker(LABELS, at_once=True)
+    assert ids(tracker(seen((10, 10), (40, 10)), 0.0)) == [1, 2]
+    assert ids(tracker(seen((44, 10), (14, 10)), 0.1)) == [2, 1]
+
+
+def test_numbers_at_once_are_given_to_nobody_else() -> None:
+    tracker = Tracker(LABELS, at_once=True)
+    assert ids(tracker(seen((10, 10)), 1.0)) == [1]
+    assert ids(tracker(seen((300, 10)), 1.1)) == [2]
+    assert ids(tracker(seen((300, 10)), 1.05)) == [3]  # late
+    assert ids(tracker(seen((300, 10)), 1.2)) == [2]
+    assert ids(tracker(seen((300, 10)), 0.0)) == [4]  # time jumped
+
+
+def test_numbers_begin_again_and_pass_over_those_in_use() -> None:
+    tracker = Tracker(LABELS, at_once=True)
+    for t in (1.0, 1.1):
+        assert ids(tracker(seen((10, 10)), t)) == [1]
+    crowd = seen(*[(10, 10)] * 1000)
+    given: list[int] = []
+    while len(given) < LARGEST_NUMBER + 1000:
+        given += ids(tracker(crowd, 0.9))  # late, so that the crowd is not tracked
+    assert given[: LARGEST_NUMBER - 1] == list(range(2, LARGEST_NUMBER + 1))
+    assert given[LARGEST_NUMBER - 1 : LARGEST_NUMBER + 1] == [2, 3]
+    assert ids(tracker(seen((10, 10)), 1.2)) == [1]
+
+
+def test_instances_have_their_numbers_in_the_mask() -> None:
+    tracker = Tracker(LABELS, at_once=True)
+    masks = np.zeros((2, 200, 300), bool)
+    masks[0, 10:160, 10:70] = masks[1, 10:160, 200:260] = True
+    tracked(tracker, Instances(seen((10, 10), (200, 10)), masks), 0.0)
+    found = tracked(tracker, Instances(seen((200, 10), (10, 10)), masks[::-1]), 0.1)
+    assert isinstance(found, Instances)
+    assert found.ids.tolist() == [2, 1]
+    assert found.id_mask()[50, [30, 230]].tolist() == [1, 2]
 
 
 def test_nobody_at_all() -> None:

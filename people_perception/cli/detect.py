@@ -101,7 +101,7 @@ def json_line(path: Path, image: NDArray, result: Result, mask: Path | None) -> 
         ):
             entry = {"label": label, "score": round(score, 6), "box": [round(x, 3) for x in box]}
             if isinstance(result, Instances):
-                entry["id"] = i + 1  # its value in the mask
+                entry["id"] = int(result.ids[i])  # its value in the mask
             line["detections"].append(entry)
     if mask is not None:
         line["mask"] = str(mask)

@@ -150,7 +150,9 @@ class PerceptionNode(LifecycleNode):
             try:
                 self._declare_options(model)
                 labels, threshold = model.spec.labels, _lowest_threshold(model)
-                tracker = Tracker(labels, self.values["tracking_memory"]) if self.values["tracking"] else None
+                at_once = wanted.task == "instance"
+                memory, tracking = self.values["tracking_memory"], self.values["tracking"]
+                tracker = Tracker(labels, memory, at_once) if tracking else None
                 output = OUTPUTS[wanted.task](self, base, self.values, labels, threshold)
             except Exception:
                 model.close()

@@ -111,7 +111,7 @@ PERCEPTION = (
     _live(
         "max_rate", float, 0.0, "Most frames a second that a model works on; 0 sets no limit.", minimum=0, maximum=1000
     ),
-    _fixed("tracking", bool, False, "Give each person the same id in detections and faces from image to image."),
+    _fixed("tracking", bool, False, "Give each person the same id from image to image; in instances/mask too."),
     _fixed(
         "tracking_memory",
         float,

@@ -12,11 +12,11 @@ from typing import Any
 from rclpy.node import Node
 
 from people_perception.model import Perceiver, Stages
-from people_perception.results import Detections
+from people_perception.results import Segmentation
 from people_perception.ros.diagnostics import Statistics
 from people_perception.ros.feed import CameraFeed, Shot
 from people_perception.ros.outputs import Output, people_count
-from people_perception.tracking import Tracker
+from people_perception.tracking import Tracker, tracked
 
 _POLL = 0.2
 """Seconds after which a waiting worker looks whether it should stop."""
@@ -127,9 +127,9 @@ class ModelWorker:
         stages: Stages = {}
         try:
             result = self.model.infer(frame, stages)
-            if self._tracker is not None and isinstance(result, Detections):
+            if self._tracker is not None and not isinstance(result, Segmentation):
                 inferred = time.perf_counter()
-                result = self._tracker(result, shot.stamp)
+                result = tracked(self._tracker, result, shot.stamp)
                 stages["tracking"] = time.perf_counter() - inferred
             inferred = time.perf_counter()
             if self._stop.is_set():
