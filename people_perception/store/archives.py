@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from people_perception.errors import PerceptionError
 
@@ -18,7 +21,10 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 _BLOCK = 1 << 20
 _MAX_MEMBERS = 10_000
-_DAMAGED = (
+_MAX_HEADER = 1 << 18
+"""Bytes of what a tar says before a member's content. tarfile reads them at once, whatever length they claim."""
+_OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
+DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -28,6 +34,7 @@ _DAMAGED = (
     RuntimeError,
     ValueError,
 )
+"""What Python's readers of archives raise at damage."""
 
 
 def is_archive(path: Path) -> bool:
@@ -64,7 +71,7 @@ def unpack(archive: Path, folder: Path, limit: int = 4 << 30) -> list[Path]:
                         raise PerceptionError(f"{archive}: unpacks to more than {limit} bytes; refused")
                     out.write(block)
             files.append(target)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise PerceptionError(f"{archive}: damaged or unsupported archive: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise PerceptionError(f"{archive}: two members share the path {error.filename}; refused") from error
@@ -88,7 +95,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 else:
                     yield info.filename, zipped.open(info)
         return
-    with tarfile.open(archive) as tar:
+    with open_tar(archive) as (tar, content):
         for count, member in enumerate(tar, 1):
             _check_count(archive, count)
             if member.isdir():
@@ -97,7 +104,51 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
             stream = tar.extractfile(member) if member.isreg() else None
             if stream is None:
                 raise PerceptionError(f"{archive}: {member.name!r} is a link or a device; refused")
-            yield member.name, stream
+            with content():
+                yield member.name, stream
+
+
+@contextmanager
+def open_tar(archive: Path) -> Iterator[tuple[tarfile.TarFile, Callable[[], AbstractContextManager[None]]]]:
+    """A tar archive, compressed or not, whose headers cannot claim the memory of the machine.
+
+    Yields:
+        The archive, and a context within which the content of its present member is read.
+
+    Raises:
+        tarfile.TarError: a header is too long, or the archive is damaged.
+    """
+    with archive.open("rb") as file:
+        head = file.read(6)
+    opener: Any = next((opener for magic, opener in _OPENERS if head.startswith(magic)), open)
+    with opener(archive, "rb") as unpacked:
+        bounded = _Bounded(unpacked)
+        with tarfile.open(fileobj=bounded, mode="r:") as tar:  # type: ignore[arg-type]
+            yield tar, bounded.content
+
+
+class _Bounded:
+    """The bytes of a tar: what is read between the contents of two members is limited."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left: float = _MAX_HEADER
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        self._left -= size
+        if self._left < 0:
+            raise tarfile.ReadError(f"a header of more than {_MAX_HEADER} bytes")
+        return self._file.read(size)
+
+    @contextmanager
+    def content(self) -> Iterator[None]:
+        """What is read now is a member's content, which the reader counts."""
+        self._left = float("inf")
+        try:
+            yield
+        finally:
+            self._left = _MAX_HEADER
 
 
 def _check_count(archive: Path, count: int) -> None:

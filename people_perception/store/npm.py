@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from people_perception.errors import PerceptionError
+from people_perception.store.archives import DAMAGED, open_tar
 
 LARGEST_MEMBER = 512 * 1024 * 1024
 """Bytes. A member that claims more is refused before anything of it is written."""
@@ -75,7 +74,7 @@ def _pack(npm: str, package: str, scratch: Path) -> Path:
 def _take(archive: Path, package: str, members: Sequence[str], folder: Path) -> dict[str, Path]:
     taken: dict[str, Path] = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with open_tar(archive) as (tar, content):
             for entry in tar:
                 member = entry.name.partition("/")[2]
                 if member not in members or member in taken:
@@ -90,11 +89,11 @@ def _take(archive: Path, package: str, members: Sequence[str], folder: Path) -> 
                 assert source is not None  # a regular file
                 # The name on disk is ours, so no name in the archive can lead outside the folder.
                 taken[member] = folder / f"member{members.index(member)}"
-                with source, taken[member].open("wb") as file:
+                with content(), source, taken[member].open("wb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
                 if len(taken) == len(set(members)):
                     break
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise PerceptionError(f"{package}: cannot unpack it into {folder}: {error}; fetch it again") from error
     for member in members:
         if member not in taken:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -108,6 +110,58 @@ def test_a_bomb_stops_at_the_limit(tmp_path: Path, folder: Path, make, name: str
     with pytest.raises(PerceptionError, match="unpacks to more than 4194304 bytes"):
         unpack(archive, folder, limit=4 << 20)
     assert sum(path.stat().st_size for path in folder.rglob("*")) <= 4 << 20
+
+
+def header_bomb(kind: bytes) -> bytes:
+    """A header of 3 GiB before the first member, as tarfile would read it: at once."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, 3 << 30
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+def sparse_bomb(_: bytes) -> bytes:
+    """A map of a sparse file with millions of entries."""
+    records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n25 GNU.sparse.name=x\n"
+    extended, member = tarfile.TarInfo("x"), tarfile.TarInfo("x")
+    extended.type, extended.size, member.size = tarfile.XHDTYPE, len(records), 1 << 30
+    blocks = [extended.tobuf(tarfile.USTAR_FORMAT), records.ljust(512, b"\0"), member.tobuf(tarfile.USTAR_FORMAT)]
+    return b"".join(blocks) + b"90000000\n" + b"1\n" * (2 << 20)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(header_bomb, tarfile.XHDTYPE), (header_bomb, tarfile.XGLTYPE), (header_bomb, b"L"), (sparse_bomb, b"")],
+)
+def test_a_header_cannot_claim_memory(tmp_path: Path, folder: Path, make, kind: bytes) -> None:
+    archive = tmp_path / "a.tar.gz"
+    with gzip.open(archive, "wb", compresslevel=1) as file:
+        file.write(make(kind))
+        file.write(bytes(64 << 20))
+    assert archive.stat().st_size < 2 << 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(PerceptionError, match="a header of more than 262144 bytes"):
+            unpack(archive, folder)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_of_a_long_name_is_read(tmp_path: Path, folder: Path) -> None:
+    name = "/".join(["folder" * 10] * 8)
+    assert unpack(make_tar(tmp_path / "a.tar.gz", {name: b"1"}), folder) == [folder / name]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
+def test_every_compression_of_a_tar(tmp_path: Path, folder: Path, suffix: str) -> None:
+    archive = tmp_path / f"a.tar{suffix}"
+    with tarfile.open(archive, f"w:{suffix[1:]}") as tar:
+        for name, content in MEMBERS.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    files = unpack(archive, folder)
+    assert {str(path.relative_to(folder)): path.read_bytes() for path in files} == MEMBERS
 
 
 def test_too_many_members(tmp_path: Path, folder: Path) -> None:
