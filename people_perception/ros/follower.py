@@ -121,6 +121,8 @@ class FollowerNode(LifecycleNode, ABC):
         """Stop to work and unsubscribe."""
         self._halt()
         self._state = "inactive"
+        if self._fault:
+            return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -132,6 +134,11 @@ class FollowerNode(LifecycleNode, ABC):
         """Stop and withdraw the topics."""
         self.close()
         return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and withdraw the topics; the node is unconfigured afterwards and can be configured again."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
         """Stop and withdraw the topics, whatever the state."""
@@ -218,10 +225,17 @@ class FollowerNode(LifecycleNode, ABC):
                 self._unsubscribe()
             if wanted:
                 self._watch()
+            self._look_for_death()
         now = time.monotonic()
         if now >= self._next_diagnostics:
             self._next_diagnostics = now + 1.0
             self._publish_diagnostics(now)
+
+    def _look_for_death(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._fault = "its thread died"
+            self.get_logger().error(f"{self._fault}; the node stops, configure it again when the cause is mended")
+            self.trigger_deactivate()
 
     def _publish_diagnostics(self, now: float) -> None:
         message = DiagnosticArray()

@@ -14,12 +14,17 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from vision_msgs.msg import Detection2DArray
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray, Detection3DArray
 
 from graph.conftest import RED, Graph, square
 from people_perception.ros import diagnostics
+from people_perception.ros.anonymize import AnonymizeNode
 from people_perception.ros.executables import bring_up
+from people_perception.ros.follower import FollowerNode
 from people_perception.ros.node import PerceptionNode
+from people_perception.ros.overlay import OverlayNode
+from people_perception.ros.people_3d import People3DNode
 
 
 @pytest.fixture
@@ -64,6 +69,44 @@ def test_a_worker_that_dies_stops_the_node_which_can_be_configured_again(graph: 
     assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
     found.clear()
     graph.send_until(camera, lambda: graph.image(square(RED)), lambda: found)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("make", "topic", "kind"),
+    [
+        (OverlayNode, "overlay", Image),
+        (AnonymizeNode, "anonymized", Image),
+        (People3DNode, "people_3d", Detection3DArray),
+    ],
+)
+def test_a_follower_whose_thread_dies_stops_and_can_be_configured_again(
+    graph: Graph, make: type[FollowerNode], topic: str, kind: type
+) -> None:
+    node = make(namespace="/people")
+    graph.executor.add_node(node)
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    topic = f"/people/{topic}"
+    graph.listen(kind, topic)
+
+    def status(text: str) -> DiagnosticStatus | None:
+        return next((r.status[0] for r in reports[-1:] if text in r.status[0].message), None)
+
+    try:
+        bring_up(node)
+        graph.spin_until(lambda: graph.node.count_publishers(topic) == 1, timeout=5)
+        end_thread(node.get_name())
+        fault = graph.spin_until(lambda: status("its thread died"), timeout=5)
+        assert fault.level == DiagnosticStatus.ERROR and fault.values[0].value == "unconfigured"
+        graph.spin_until(lambda: graph.node.count_publishers(topic) == 0, timeout=5)
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        graph.spin_until(lambda: reports[-1].status[0].values[0].value == "active", timeout=5)
+        assert reports[-1].status[0].level != DiagnosticStatus.ERROR
+    finally:
+        node.close()
+        graph.executor.remove_node(node)
+        node.destroy_node()
 
 
 def test_a_camera_of_one_image_in_ten_seconds_is_answered_and_warned_of(
