@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from people_perception.association import best_pairs, box_iou
+from people_perception.errors import PerceptionError
 
 _DRIFT = 1.0
 """Box sizes a second by which a face that is not found any more may have moved: its cover grows as quickly."""
@@ -106,13 +109,47 @@ class Anonymizer:
         self._last = (stamp, shape)
         present = [_Face(box, stamp) for box in np.asarray(boxes, np.float64).reshape(-1, 4)]
         past = [face for face in self._faces if abs(stamp - face.seen) <= self.memory]
-        self._faces = present + _not_continued(past, present)
+        # An image that is late says nothing of where a face went later.
+        later = [face for face in past if face.seen > stamp]
+        past = [face for face in past if face.seen <= stamp]
+        self._faces = present + _not_continued(past, present) + later
         return np.array([self._grown(face, stamp) for face in self._faces]).reshape(-1, 4)
 
     def _grown(self, face: _Face, stamp: float) -> NDArray[np.float64]:
         size = face.box[2:] - face.box[:2]
         grow = size * (self.margin + _DRIFT * abs(stamp - face.seen))
         return np.concatenate([face.box[:2] - grow, face.box[2:] + grow])
+
+
+def boxes_to_cover(results: Mapping[str, Any], labels: Collection[str], frame_id: str) -> NDArray[np.float64]:
+    """The boxes (N, 4) of everything that is to be covered.
+
+    Args:
+        results: vision_msgs/Detection2DArray by source. Each box of ``faces`` counts, of other sources those that any
+            hypothesis gives one of the labels.
+        labels: as above.
+        frame_id: of the image.
+
+    Raises:
+        PerceptionError: a message is of another frame, or a box in it cannot be understood.
+    """
+    boxes = []
+    for source, message in results.items():
+        if message.header.frame_id != frame_id:
+            raise PerceptionError(f"{source} is of frame {message.header.frame_id!r}, the image of {frame_id!r}")
+        for detection in message.detections:
+            named = {result.hypothesis.class_id for result in detection.results}
+            if source != "faces" and named and not named & set(labels):
+                continue
+            box = detection.bbox
+            values = (box.center.position.x, box.center.position.y, box.size_x, box.size_y)
+            if not np.isfinite(values).all() or min(box.size_x, box.size_y) < 0 or box.center.theta:
+                raise PerceptionError(
+                    f"{source} holds a box that cannot be covered: {values}, turned {box.center.theta}"
+                )
+            x, y, half_width, half_height = values[0], values[1], values[2] / 2, values[3] / 2
+            boxes.append((x - half_width, y - half_height, x + half_width, y + half_height))
+    return np.array(boxes, np.float64).reshape(-1, 4)
 
 
 def _not_continued(past: list[_Face], present: list[_Face]) -> list[_Face]:

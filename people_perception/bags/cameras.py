@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from people_perception.bags.messages import COMPRESSED, IMAGE
@@ -48,7 +48,9 @@ class Stream:
         return f"{self.topics[0]}/label_info"
 
 
-def plan_streams(bag: Bag, models: Sequence[str], wanted: Sequence[str], namespace: str) -> tuple[Stream, ...]:
+def plan_streams(
+    bag: Bag, models: Sequence[str], wanted: Sequence[str], namespace: str, everywhere: Container[str] = ()
+) -> tuple[Stream, ...]:
     """Every model on every camera that it can look at.
 
     Args:
@@ -57,6 +59,7 @@ def plan_streams(bag: Bag, models: Sequence[str], wanted: Sequence[str], namespa
         wanted: topics of cameras, each as ``TOPIC``, or as ``image:=TOPIC`` or ``ir_image:=TOPIC`` where its name does
             not tell whether it is infrared; none for every camera in the recording.
         namespace: of the results.
+        everywhere: models that look at every camera, of whatever kind.
 
     Raises:
         PerceptionError: no camera, a topic that is missing or of another type, or a model twice.
@@ -66,7 +69,11 @@ def plan_streams(bag: Bag, models: Sequence[str], wanted: Sequence[str], namespa
     if len(set(models)) != len(models):
         raise PerceptionError(f"a model is named twice: {', '.join(models)}")
     inputs = _chosen(bag, wanted) if wanted else find_cameras(bag)
-    pairs = [(camera, model) for model in models for camera in _cameras_of(get_spec(model), inputs)]
+    pairs = [
+        (camera, model)
+        for model in models
+        for camera in (inputs if model in everywhere else _cameras_of(get_spec(model), inputs))
+    ]
     bases = output_bases(models)
     # The topics are those of a live graph as long as no two cameras share a model.
     names = camera_names(inputs) if len(pairs) > len(models) else dict.fromkeys(inputs, "")
@@ -146,8 +153,12 @@ def _chosen(bag: Bag, wanted: Sequence[str]) -> dict[str, str]:
 
 
 def _guess(topic: str) -> str:
-    tokens = set(re.split(r"[/_\-.]", topic.lower()))
-    return INFRARED_INPUT if tokens & _INFRARED else COLOUR_INPUT
+    return INFRARED_INPUT if is_infrared(topic) else COLOUR_INPUT
+
+
+def is_infrared(topic: str) -> bool:
+    """Whether the name of a topic says that it is infrared."""
+    return bool(set(re.split(r"[/_\-.]", topic.lower())) & _INFRARED)
 
 
 def _cameras_of(spec: ModelSpec, inputs: Mapping[str, str]) -> list[str]:

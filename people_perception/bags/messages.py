@@ -18,6 +18,7 @@ from people_perception.results import Detections, Instances
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
+POINTS = "sensor_msgs/msg/PointCloud2"
 DETECTIONS = "vision_msgs/msg/Detection2DArray"
 LABELS = "vision_msgs/msg/LabelInfo"
 
@@ -134,6 +135,9 @@ def detection_message(found: Detections | Instances, head: Any) -> Any:
     )
 
 
+_JPEG_QUALITY = 95
+
+
 @functools.cache
 def _no_pose() -> Any:
     """The pose that a new message of ROS has."""
@@ -155,6 +159,27 @@ def image_message(array: NDArray, encoding: str, head: Any) -> Any:
 def jpeg_message(jpeg: bytes, head: Any) -> Any:
     """A sensor_msgs/CompressedImage that holds a JPEG."""
     return typestore().types[COMPRESSED](header=head, format="jpeg", data=np.frombuffer(jpeg, np.uint8))
+
+
+def covered_message(recorded: Any, kind: str, image: NDArray) -> Any:
+    """An `IMAGE` or `COMPRESSED` message like a recorded one, with other pixels.
+
+    Args:
+        recorded: the message; a PNG becomes a PNG, everything else a JPEG. Metadata of the file is not taken over.
+        kind: its type.
+        image: (H, W, 3) uint8 BGR, or (H, W) uint8 or uint16.
+    """
+    encoding = "bgr8" if image.ndim == 3 else "mono16" if image.dtype == np.uint16 else "mono8"
+    if kind == IMAGE:
+        return image_message(image, encoding, recorded.header)
+    import cv2
+
+    png = bytes(recorded.data[:4]) == b"\x89PNG"
+    name, settings = ("png", []) if png else ("jpeg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    data = cv2.imencode(f".{name}", image, settings)[1]
+    # image_transport says how the pixels are to be taken; what this module decoded is BGR, whatever it was before.
+    text = f"{encoding}; {name} compressed {encoding}" if ";" in recorded.format else name
+    return typestore().types[COMPRESSED](header=recorded.header, format=text, data=data)
 
 
 def label_message(labels: Sequence[str], threshold: float, head: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from people_perception.bags.anonymize import RecordedAnonymizer
 from people_perception.bags.cameras import Stream
 from people_perception.bags.journal import FrameRecord, Journal
 from people_perception.bags.messages import DETECTIONS, IMAGE, LABELS, stamp_ns
@@ -17,6 +18,7 @@ from people_perception.bags.models import label_bytes
 from people_perception.bags.pipeline import Job
 from people_perception.bags.reader import Topic
 from people_perception.bags.resume import Earlier, set_aside
+from people_perception.bags.revealing import can_be_cleared, may_reveal, reveals
 from people_perception.bags.summary import Summary
 from people_perception.bags.writer import OutputBag
 from people_perception.model import Perceiver
@@ -39,6 +41,13 @@ class ReplayOutput:
         run: for the journal.
         earlier: what is kept of an earlier run.
         summary: is filled in.
+        anonymizer: of the copied topics, the images of its cameras are those that it covers, and nothing else that may
+            show them is copied.
+
+    Attributes:
+        copied: topics of the input that are written too, of cameras among them those that are ``covered``.
+        withheld: messages of the input by topic that were left out, because they may show what is to be covered.
+        errors: how often each text was the reason why there is no result.
 
     Raises:
         PerceptionError: it cannot be written.
@@ -54,7 +63,11 @@ class ReplayOutput:
         run: Mapping[str, Any],
         earlier: Earlier,
         summary: Summary,
+        anonymizer: RecordedAnonymizer | None = None,
     ) -> None:
+        self._anonymizer = anonymizer
+        self.covered: frozenset[str] = frozenset() if anonymizer is None else anonymizer.cameras
+        self.withheld: Counter[str] = Counter()
         self._streams = streams
         self._models = models
         self._summary = summary
@@ -68,7 +81,8 @@ class ReplayOutput:
                 path.rename(aside)
             shutil.rmtree(path, ignore_errors=True)
         self._bag = OutputBag(path, storage)
-        self._copied = self._declare(copied)
+        self.copied = self._declare(copied)
+        self.covered &= self.copied
         self._journal = Journal(path, run)
         if earlier.folder is not None:
             self._keep(Earlier(aside, earlier.frames, earlier.read, earlier.written))
@@ -82,6 +96,7 @@ class ReplayOutput:
             self._summary.finished = False
             self._summary.problems.append(f"ended by an error: {error}")
         self._summary.topics = {topic: count for topic, count in self._counts.items() if count}
+        self._summary.withheld = dict(self.withheld)
         try:
             self._bag.close()
             self._journal.finish(self._summary.plain())
@@ -95,7 +110,7 @@ class ReplayOutput:
         """Write what belongs to the next message of the input."""
         topic, _, time, data = job.message
         self._read += 1
-        if topic in self._copied:
+        if topic in self.copied and topic not in self.covered and not self._withhold(job):
             self._write(topic, time, data)
         if not job.answers:
             return
@@ -115,8 +130,30 @@ class ReplayOutput:
                 self._write(name, time, content)
             record.seconds[main] = round(answer.seconds, 6)
             record.values[main] = round(answer.value, 6)
+        if topic in self.covered:
+            self._write_covered(job, record)
         record.written = self._written
         self._note(record)
+
+    def pass_over(self, job: Job) -> None:
+        """Count what an earlier run has left out of the next message of the input."""
+        if job.message.topic in self.copied and job.message.topic not in self.covered:
+            self._withhold(job)
+
+    def _withhold(self, job: Job) -> bool:
+        withheld = self._anonymizer is not None and reveals(job.message)
+        if withheld:
+            self.withheld[job.message.topic] += 1
+        return withheld
+
+    def _write_covered(self, job: Job, record: FrameRecord) -> None:
+        """Last of all, so that what is kept of an earlier run has the results of an image before it."""
+        topic, _, time, _ = job.message
+        if job.covered is None:
+            record.errors[topic] = f"left out: {job.uncovered}"
+            self.withheld[topic] += 1
+        else:
+            self._write(topic, time, job.covered)
 
     def _declare(self, copied: Collection[Topic]) -> frozenset[str]:
         """Declare every topic in a fixed order; the input's topics that are copied."""
@@ -131,6 +168,8 @@ class ReplayOutput:
         for topic in copied:
             if topic.name in taken:
                 self._summary.problems.append(f"{topic.name} of the input is not copied: the results are written there")
+            elif self._anonymizer is not None and topic.name not in self.covered and _is_left_out(topic):
+                self.withheld[topic.name] = topic.count
             elif self._bag.add_copy(topic):
                 own.add(topic.name)
             else:
@@ -140,11 +179,16 @@ class ReplayOutput:
     def _keep(self, earlier: Earlier) -> None:
         for message in earlier.messages():
             self._write(message.topic, message.time, message.data)
+            if self._anonymizer is not None:
+                self._anonymizer.remember(message)
         for record in earlier.records():
             # Labels come with the first results of a model.
             self._labelled |= {s for s in self._streams if s.topics[0] in record.values}
-            for error in record.errors.values():
-                self.errors[error] += 1
+            for topic, error in record.errors.items():
+                if topic in self.covered:
+                    self.withheld[topic] += 1
+                else:
+                    self.errors[error] += 1
             self._note(record)
         self._read = earlier.read
 
@@ -157,3 +201,7 @@ class ReplayOutput:
         self._bag.write(topic, time, data)
         self._written += 1
         self._counts[topic] += 1
+
+
+def _is_left_out(topic: Topic) -> bool:
+    return may_reveal(topic) and not can_be_cleared(topic)

@@ -16,13 +16,19 @@ from people_perception.errors import PerceptionError
 
 
 def find_source(output: Path, given: Path | None = None) -> Path | None:
-    """The recording with the images of an output of replay: a given one, else the output's own input if it is there."""
+    """The recording with the images of an output of replay: a given one, else the output's own input if it is there.
+
+    An output whose images are covered is its own: nobody is to see the others by accident.
+    """
     if given is not None:
         return given
     try:
-        source = Path(read_run(output)["input"])
+        run = read_run(output)
     except PerceptionError:
         return None
+    if run["identity"].get("anonymize"):
+        return output
+    source = Path(run["input"])
     return source if source.exists() else None
 
 

@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,9 @@ _MAX_FRAMES = 8
 """However small: whoever stops a run waits for those that are on their way."""
 _MIN_JOBS = 3
 """May always be on their way, however large: one is read, one computed, one written."""
+Cover = Callable[[Message, Any, NDArray, Mapping[str, bytes | memoryview]], memoryview]
+"""`people_perception.bags.anonymize.RecordedAnonymizer.cover`."""
+
 _MAX_FAILURES = 10
 """Of a network in a row, after which it counts as broken."""
 
@@ -53,12 +56,16 @@ class Job:
         skipped: an earlier run has finished it; only what later frames depend on was computed.
         head: header of an image that could be read.
         answers: one for each model that looks at this camera; none for other messages.
+        covered: the image to write instead, where images are anonymised and everything to cover in it is known.
+        uncovered: why it is not.
     """
 
     message: Message
     skipped: bool = False
     head: Any = None
     answers: list[Answer] = field(default_factory=list)
+    covered: memoryview | None = None
+    uncovered: str = ""
 
 
 class Pipeline:
@@ -73,6 +80,7 @@ class Pipeline:
         models: by the name that the user gave.
         skip: how many messages are only to be passed over.
         stop: set from outside to read no more; what was read is still finished.
+        cover: makes anonymised images of the cameras' messages; None to make none.
     """
 
     def __init__(
@@ -82,8 +90,10 @@ class Pipeline:
         models: Mapping[str, Perceiver],
         skip: int,
         stop: threading.Event,
+        cover: Cover | None = None,
     ) -> None:
         self._messages = messages
+        self._cover = cover
         self._models = models
         self._skip = skip
         self._stop = stop
@@ -100,6 +110,8 @@ class Pipeline:
         self._decoders = ThreadPoolExecutor(max(2, (os.cpu_count() or 2) // 2), "decode")
         self._preparer = ThreadPoolExecutor(1, "prepare")
         self._workers = {name: ThreadPoolExecutor(1, name) for name in models}
+        # One, because what is covered depends on the images before.
+        self._coverer = ThreadPoolExecutor(1, "cover")
 
     def __iter__(self) -> Iterator[Job]:
         """Jobs in the order of the recording.
@@ -115,14 +127,14 @@ class Pipeline:
                     raise entry
                 for future in entry.answers:
                     entry.job.answers.append(future.result())
-                if entry.history is not None:
-                    wait([entry.history])
+                if entry.last is not None:
+                    wait([entry.last])
                 yield entry.job
                 self._budget.give(entry.cost)
                 del entry  # or its frame would live until the next one is done
         finally:
             self._closed.set()
-            for executor in (*self._workers.values(), self._preparer, self._decoders):
+            for executor in (*self._workers.values(), self._coverer, self._preparer, self._decoders):
                 executor.shutdown(wait=True, cancel_futures=True)
             reader.join()
 
@@ -144,9 +156,11 @@ class Pipeline:
             decoded = self._decoders.submit(self._decode, message)
             frame = self._preparer.submit(self._prepare, entry.job, decoded)
             if skipped:
-                entry.history = frame
+                entry.last = frame
             else:
                 entry.answers = [self._workers[s.model].submit(self._infer, s, entry.job, frame) for s in streams]
+                if self._cover is not None:
+                    entry.last = self._coverer.submit(self._anonymize, self._cover, entry.job, decoded, entry.answers)
         return entry
 
     def _cost(self, message: Message) -> int:
@@ -156,18 +170,20 @@ class Pipeline:
         if message.kind == COMPRESSED:
             # It says little about the size of its image; but those of one camera have one size.
             size += self._largest.get(message.topic, _MAX_BYTES)
-        return max(3 * size, _MAX_BYTES // _MAX_FRAMES)
+        copies = 3 if self._cover is None else 5
+        return max(copies * size, _MAX_BYTES // _MAX_FRAMES)
 
     def _decode(self, message: Message) -> tuple[Any, NDArray]:
-        """Header and pixels."""
+        """Content and pixels."""
         decoded = decode(message.data, message.kind)
         image = image_from(decoded, message.kind)
         self._largest[message.topic] = image.nbytes
-        return decoded.header, image
+        return decoded, image
 
     def _prepare(self, job: Job, decoded: Future[tuple[Any, NDArray]]) -> Frame:
         """In the order of the recording, because the range of 16-bit images depends on those before."""
-        job.head, image = decoded.result()
+        recorded, image = decoded.result()
+        job.head = recorded.header
         scaled = self._scalers[job.message.topic](image, stamp_ns(job.head) * 1e-9)
         return Frame(scaled, self._pool)
 
@@ -192,15 +208,24 @@ class Pipeline:
         self._failures[stream.model] = 0
         return Answer(stream, messages, seconds, result_value(result))
 
+    def _anonymize(
+        self, cover: Cover, job: Job, decoded: Future[tuple[Any, NDArray]], answers: Sequence[Future[Answer]]
+    ) -> None:
+        try:
+            results = dict(message for answer in answers for message in answer.result().messages)
+            job.covered = cover(job.message, *decoded.result(), results)
+        except Exception as error:  # whatever it is, what is not known to be covered must not be written
+            job.uncovered = one_line(error)
+
 
 @dataclass
 class _Entry:
-    """A job and what it waits for."""
+    """A job and what it waits for: its answers, and then whatever comes last."""
 
     job: Job
     cost: int
     answers: list[Future[Answer]] = field(default_factory=list)
-    history: Future[Frame] | None = None
+    last: Future[Any] | None = None
 
 
 class _Budget:

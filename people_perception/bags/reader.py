@@ -135,8 +135,12 @@ class Bag:
         try:
             import yaml
 
+            text = metadata.read_text(encoding="utf-8")
+            # Nobody writes references there, and a few that hold each other many times over fill the memory.
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+                raise PerceptionError("it refers to itself")
             # Not yaml's loader in C, which ends the process on deeply nested data.
-            information = yaml.safe_load(metadata.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+            information = yaml.safe_load(text)["rosbag2_bagfile_information"]
             # Relative to the bag's folder, or, in the first versions of the format, to the one around it.
             listed = [self.path / Path(name).name for name in information["relative_file_paths"]]
         except FileNotFoundError:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from people_perception.bags.anonymize import RecordedAnonymizer, finders
 from people_perception.bags.cameras import Stream, plan_streams
 from people_perception.bags.models import ModelSettings, close_models, counted, describe
 from people_perception.bags.output import ReplayOutput
@@ -36,6 +37,8 @@ class ReplaySettings:
         namespace: of the results.
         storage: ``mcap`` or ``sqlite3``.
         include_input: write everything that the input has, too.
+        anonymize: what is covered in the images, some of ``face`` and ``person``. If anything is, the images of the
+            cameras are written covered, and everything else that the input has, unless it may show them.
     """
 
     models: ModelSettings
@@ -43,6 +46,7 @@ class ReplaySettings:
     namespace: str = "/people"
     storage: str = "mcap"
     include_input: bool = False
+    anonymize: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def replay(
     stop = stop or threading.Event()
     listener = listener or Listener()
     with Bag(path) as bag:
-        streams = plan_streams(bag, settings.models.models, settings.topics, settings.namespace)
+        covering = finders(settings.models.select(), settings.anonymize) if settings.anonymize else ()
+        streams = plan_streams(bag, settings.models.models, settings.topics, settings.namespace, covering)
         cameras = tuple(dict.fromkeys(stream.camera for stream in streams))
         identity = _identity(bag, cameras, settings)
         earlier = find_earlier(output, identity) if resume else Earlier()
@@ -107,14 +112,22 @@ def replay(
                 "identity": identity,
             }
             summary = Summary(str(path), str(output), expected=bag.count(cameras))
-            copied = list(bag.topics.values()) if settings.include_input else []
+            anonymizer = None
+            if settings.anonymize:
+                anonymizer = RecordedAnonymizer(settings.anonymize, [s for s in streams if s.model in covering])
+            copied = list(bag.topics.values()) if settings.include_input or anonymizer is not None else []
             listener.begin(described, earlier.frames, summary.expected)
-            with ReplayOutput(output, settings.storage, streams, models, copied, run, earlier, summary) as written:
-                wanted = set(cameras) | {topic.name for topic in copied}
-                pipeline = Pipeline(bag.messages(wanted), streams, models, earlier.read, stop)
+            with ReplayOutput(
+                output, settings.storage, streams, models, copied, run, earlier, summary, anonymizer
+            ) as written:
+                wanted = set(cameras) | written.copied
+                cover = None if anonymizer is None else anonymizer.cover
+                pipeline = Pipeline(bag.messages(wanted), streams, models, earlier.read, stop, cover)
                 begin = time.monotonic()
                 for job in pipeline:
-                    if not job.skipped:
+                    if job.skipped:
+                        written.pass_over(job)
+                    else:
                         written.add(job)
                         if job.answers:
                             summary.computed += 1
@@ -130,6 +143,11 @@ def _conclude(summary: Summary, bag: Bag, written: ReplayOutput, stopped: bool) 
     summary.problems += bag.problems
     errors = written.errors.most_common(_NAMED_ERRORS)
     summary.problems += [f"{count} times no result: {text}" for text, count in errors]
+    summary.problems += [
+        f"{written.withheld[camera]} images of {camera} are left out, because what to cover in them is not known"
+        for camera in sorted(written.covered)
+        if written.withheld[camera]
+    ]
     summary.finished = not stopped or summary.frames >= summary.expected
     missing = summary.frames < summary.expected
     if not summary.finished:
@@ -146,6 +164,7 @@ def _identity(bag: Bag, cameras: Sequence[str], settings: ReplaySettings) -> dic
         "namespace": settings.namespace,
         "storage": settings.storage,
         "include_input": settings.include_input,
+        "anonymize": list(settings.anonymize),
     }
 
 

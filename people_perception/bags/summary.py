@@ -19,6 +19,7 @@ class Summary:
         expected: images that the input says it has.
         failed: images without a result of every model.
         topics: messages written by topic.
+        withheld: messages of the input by topic that were left out, because they may show what is to be covered.
         problems: what is missing and why, one line each.
         finished: the end of the input was reached.
         computed: frames of this run alone.
@@ -31,6 +32,7 @@ class Summary:
     expected: int = 0
     failed: int = 0
     topics: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     finished: bool = False
     computed: int = 0

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from people_perception.bags.summary import Summary
 
 DEFAULT_MODELS = "peoplenet,peoplesemsegnet"
+ANONYMIZE_LABELS = ("face", "person")
 STORAGES = ("mcap", "sqlite3")
 
 _EXAMPLE = """people_perception replay last_week --output last_week_people
 people_perception replay last_week --output out --models peoplenet,facedetect_ir --topics /front ir_image:=/heat
-people_perception replay recordings/ --output results --resume"""
+people_perception replay recordings/ --output results --resume
+people_perception replay last_week --output last_week_to_share --anonymize face person"""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -51,7 +53,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--output", required=True, type=Path, metavar="OUT", help="folder to write; of several, the folder around them"
     )
-    parser.add_argument("--models", default=DEFAULT_MODELS, metavar="A,B", help="models (default: %(default)s)")
+    parser.add_argument(
+        "--models", metavar="A,B", help=f"models (default: {DEFAULT_MODELS}; with --anonymize what it needs)"
+    )
     parser.add_argument(
         "--topics",
         nargs="+",
@@ -74,6 +78,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--namespace", default="/people", help="of the results (default: %(default)s)")
     parser.add_argument("--storage", default="mcap", choices=STORAGES, help="of the output (default: %(default)s)")
     parser.add_argument("--include-input", action="store_true", help="write every message of the input, too")
+    parser.add_argument(
+        "--anonymize",
+        nargs="*",
+        choices=ANONYMIZE_LABELS,
+        metavar="LABEL",
+        help="write the input too, with every face (or LABEL: face, person) in its images covered for good; "
+        "an image in which that is not certain is left out, and so is what else may show it",
+    )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run into OUT ended")
     parser.add_argument(
         "--live", action="store_true", help="play it to the real nodes over DDS with /clock: QoS, timing, drops"
@@ -119,8 +131,10 @@ def _run_one(args: argparse.Namespace, settings: ReplaySettings, bag: Path) -> i
 def _run_live(args: argparse.Namespace, settings: ReplaySettings) -> int:
     from people_perception.transports import restart_with_settings
 
-    if len(args.bag) > 1 or args.resume or args.cluster or args.include_input:
-        raise ValueError("--live plays one recording; --resume, --cluster and --include-input do not go with it")
+    if len(args.bag) > 1 or args.resume or args.cluster or args.include_input or args.anonymize is not None:
+        raise ValueError(
+            "--live plays one recording; --resume, --cluster, --include-input and --anonymize do not go with it"
+        )
     restart_with_settings(_arguments(args))
     try:
         from people_perception.ros.live_replay import replay_live
@@ -140,6 +154,8 @@ def _finish(args: argparse.Namespace, summary: Summary, stop: threading.Event) -
     if args.json:
         print_json(summary.plain())
     else:
+        for topic, count in summary.withheld.items():
+            note(f"{count} messages of {topic} are left out: they may show what is to be covered")
         _print_summary(summary, args.live)
     if summary.complete:
         return 0
@@ -210,8 +226,19 @@ def settings_from(args: argparse.Namespace) -> ReplaySettings:
     """
     from people_perception.bags.replay import ReplaySettings
 
+    if args.anonymize is not None and args.include_input:
+        raise ValueError(
+            "--include-input writes every image as it is; leave it out, --anonymize writes the rest anyway"
+        )
     topics = tuple(name for text in args.topics for name in text.split(",") if name)
-    return ReplaySettings(model_settings(args), topics, args.namespace, args.storage, args.include_input)
+    labels = _anonymized(args)
+    return ReplaySettings(model_settings(args), topics, args.namespace, args.storage, args.include_input, labels)
+
+
+def _anonymized(args: argparse.Namespace) -> tuple[str, ...]:
+    """What is to be covered, in a fixed order; nothing without ``--anonymize``."""
+    wanted = () if args.anonymize is None else args.anonymize or ("face",)
+    return tuple(label for label in ANONYMIZE_LABELS if label in wanted)
 
 
 def model_settings(args: argparse.Namespace) -> ModelSettings:
@@ -224,7 +251,7 @@ def model_settings(args: argparse.Namespace) -> ModelSettings:
     from people_perception.bags.models import ModelSettings
     from people_perception.catalogue import get_spec
 
-    models = tuple(name.strip() for name in args.models.split(",") if name.strip())
+    models = _models(args)
     weights = dict(_for_model(text, "=", "--weights", models) for text in args.weights)
     texts: dict[str, list[str]] = {}
     for text in args.option:
@@ -232,6 +259,14 @@ def model_settings(args: argparse.Namespace) -> ModelSettings:
         texts.setdefault(model, []).append(rest)
     options = {model: parse_options(rest, get_spec(model).labels) for model, rest in texts.items()}
     return ModelSettings(models, args.engine, weights, options, args.precision)
+
+
+def _models(args: argparse.Namespace) -> tuple[str, ...]:
+    if args.models is not None:
+        return tuple(name.strip() for name in args.models.split(",") if name.strip())
+    from people_perception.bags.anonymize import DEFAULT_FINDERS
+
+    return tuple(DEFAULT_FINDERS[label] for label in _anonymized(args)) or tuple(DEFAULT_MODELS.split(","))
 
 
 def _for_model(text: str, separator: str, argument: str, models: Sequence[str]) -> tuple[str, str]:
@@ -260,7 +295,12 @@ def _command() -> str:
 
 def _arguments(args: argparse.Namespace) -> list[str]:
     """The arguments of a live replay as they could have been typed."""
-    values = [("--output", args.output), ("--models", args.models), ("--engine", args.engine), ("--rate", args.rate)]
+    values = [
+        ("--output", args.output),
+        ("--models", ",".join(_models(args))),
+        ("--engine", args.engine),
+        ("--rate", args.rate),
+    ]
     values += [("--precision", args.precision), ("--namespace", args.namespace), ("--storage", args.storage)]
     values += [("--weights", text) for text in args.weights] + [("--option", text) for text in args.option]
     named = [f"{name}={value}" for name, value in values if value is not None]

@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from people_perception.anonymize import Anonymizer
+from people_perception.anonymize import Anonymizer, boxes_to_cover
 from people_perception.errors import PerceptionError
 from people_perception.ros.follower import STALE, FollowerNode
 from people_perception.ros.matching import StampMatcher, stamp_ns
@@ -135,34 +133,3 @@ class AnonymizeNode(FollowerNode):
             "withheld_in_doubt": str(self._withheld),
             "last_withheld": self._last_withheld,
         }
-
-
-def boxes_to_cover(results: Mapping[str, Any], labels: Collection[str], frame_id: str) -> NDArray[np.float64]:
-    """The boxes (N, 4) of everything that is to be covered.
-
-    Args:
-        results: vision_msgs/Detection2DArray by source. Each box of ``faces`` counts, of other sources those that any
-            hypothesis gives one of the labels.
-        labels: as above.
-        frame_id: of the image.
-
-    Raises:
-        PerceptionError: a message is of another frame, or a box in it cannot be understood.
-    """
-    boxes = []
-    for source, message in results.items():
-        if message.header.frame_id != frame_id:
-            raise PerceptionError(f"{source} is of frame {message.header.frame_id!r}, the image of {frame_id!r}")
-        for detection in message.detections:
-            named = {result.hypothesis.class_id for result in detection.results}
-            if source != "faces" and named and not named & set(labels):
-                continue
-            box = detection.bbox
-            values = (box.center.position.x, box.center.position.y, box.size_x, box.size_y)
-            if not np.isfinite(values).all() or min(box.size_x, box.size_y) < 0 or box.center.theta:
-                raise PerceptionError(
-                    f"{source} holds a box that cannot be covered: {values}, turned {box.center.theta}"
-                )
-            x, y, half_width, half_height = values[0], values[1], values[2] / 2, values[3] / 2
-            boxes.append((x - half_width, y - half_height, x + half_width, y + half_height))
-    return np.array(boxes, np.float64).reshape(-1, 4)
