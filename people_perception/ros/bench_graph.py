@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import rclpy
@@ -53,7 +53,9 @@ def sink(settings: Mapping[str, Any]) -> None:
     """Subscribe to ``topic`` and drop what comes."""
     node = _node("sink")
     node.create_subscription(_KINDS[settings["kind"]], settings["topic"], lambda _: None, 5, raw=True)
-    _executor(node).spin()
+    executor = _executor(node)
+    while True:  # a wait without end would not hear of signals
+        executor.spin_once(timeout_sec=0.1)
 
 
 def relay(settings: Mapping[str, Any]) -> None:
@@ -205,13 +207,20 @@ class _Hearing:
                 heard.clear()
             _answer({"began": True})
             end = time.monotonic() + self._command["limit"]
-            while not (first and first[-1][0] - first[0][0] + 1 >= self._command["frames"]) and time.monotonic() < end:
+            while not (self._enough(first) and self._told()) and time.monotonic() < end:
                 spin_once(timeout_sec=0.1)
             _answer({"ended": True})
         finally:
             for subscription in subscriptions:
                 self._node.destroy_subscription(subscription)
         return {"heard": self._heard, "status": self._status}
+
+    def _enough(self, heard: Sequence[tuple[int, float]]) -> bool:
+        return bool(heard) and heard[-1][0] - heard[0][0] + 1 >= self._command["frames"]
+
+    def _told(self) -> bool:
+        """Whether the graph has told its times, which it does every second, if it is to."""
+        return not self._command.get("diagnostics") or any("inference_p50_ms" in told for told in self._status.values())
 
     def _subscribe(self, name: str, kind: str, topic: str, reliable: bool) -> Any:
         reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
