@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a person is in front of a camera: boxes or masks, a depth image aligned to them, and the camera's calibration.
 
-Everything is in the camera's optical frame (REP 103): x right, y down, z forward, in metres. Boxes count pixels from
-the corner of the image, calibrations from the centre of its first pixel, half a pixel further.
+Everything is in the camera's optical frame (REP 103): x right, y down, z forward, in metres; `moved` brings it to
+another one. Boxes count pixels from the corner of the image, calibrations from the centre of its first pixel, half a
+pixel further.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ _STEP = 256
 """Pixels along a side at most that are looked at; more do not make the answer better."""
 _DEPTH_FLOOR = 0.01
 """Metres; no depth camera is better."""
+_NOT_UNIT = 1e-3
+"""By which a quaternion's length may differ from 1; tf2 hands on what was published."""
 _BOX_JITTER = 0.05
 """Standard deviation of a box's centre, as part of its size."""
 
@@ -90,17 +93,22 @@ def make_camera(size: tuple[int, int], k: Sequence[float], model: str, d: Sequen
 
 @dataclass(frozen=True, eq=False)
 class Position:
-    """Where a person is.
+    """Where a person is, as a box.
 
     Attributes:
         centre: (3,) of what is visible of the person's front, in metres.
-        size: (3,) width, height, and the spread of its depths from the 5th to the 95th percentile.
+        size: (3,) of the box along its own axes: width, height, and the spread of the depths from the 5th to the 95th
+            percentile.
         covariance: (3, 3) of ``centre``: the spread of the depths along the ray, the box's jitter across it.
+        depth: along the camera's axis, in metres, whatever frame the rest is in.
+        orientation: (4,) x, y, z, w of the box: its axes are those of the camera's optical frame.
     """
 
     centre: NDArray[np.float64]
     size: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    depth: float
+    orientation: NDArray[np.float64] = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
 
 
 def locate(
@@ -153,4 +161,37 @@ def locate(
     low, high = np.percentile(own, (5, 95))
     along = own.std() ** 2 + _DEPTH_FLOOR**2
     across = np.diag([*(z * _BOX_JITTER * extent) ** 2, 0.0])
-    return Position(z * ray, np.array([*(z * extent), high - low]), along * np.outer(ray, ray) + across)
+    return Position(z * ray, np.array([*(z * extent), high - low]), along * np.outer(ray, ray) + across, z)
+
+
+def moved(position: Position, rotation: NDArray, translation: NDArray) -> Position:
+    """A position of the camera's optical frame in another frame.
+
+    Args:
+        position: in the camera's optical frame.
+        rotation: (4,) quaternion x, y, z, w, and
+        translation: (3,) metres: those of the camera's optical frame in the other one.
+
+    Raises:
+        PerceptionError: the rotation is none, or something is not finite.
+    """
+    length = float(np.linalg.norm(rotation))
+    if not (np.isfinite(length) and np.isfinite(translation).all() and abs(length - 1) <= _NOT_UNIT):
+        raise PerceptionError(
+            f"the transform is none: rotation {np.asarray(rotation).tolist()}, "
+            f"translation {np.asarray(translation).tolist()}"
+        )
+    turn = rotation_matrix(rotation / length)
+    return replace(
+        position,
+        centre=turn @ position.centre + translation,
+        covariance=turn @ position.covariance @ turn.T,
+        orientation=rotation / length,
+    )
+
+
+def rotation_matrix(quaternion: NDArray) -> NDArray[np.float64]:
+    """(3, 3) of a unit quaternion (4,) q = x, y, z and w: v + 2w (q × v) + 2 q × (q × v) is where a vector v goes."""
+    x, y, z, w = np.asarray(quaternion, np.float64).tolist()
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + 2 * w * cross + 2 * cross @ cross

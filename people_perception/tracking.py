@@ -30,9 +30,9 @@ LARGEST_NUMBER = 32767
 class Tracker:
     """Numbers the detections of one model on one camera.
 
-    Each label has a tracker of its own, so a person never becomes a bag. Numbers are unique over labels. They count from
-    1 to `LARGEST_NUMBER`, also over a `reset`, and then from 1 again without those that are in use. A detection has a
-    number from its second image on; before, it may be noise.
+    Each label has a tracker of its own, so a person never becomes a bag. Numbers are unique over labels. They count
+    from 1 to `LARGEST_NUMBER`, also over a `reset`, and then from 1 again without those that are in use. A detection
+    has a number from its second image on; before, it may be noise.
 
     Args:
         labels: of the model.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from people_perception.errors import PerceptionError
-from people_perception.people_3d import Camera, Position, locate, make_camera
+from people_perception.people_3d import Camera, Position, locate, make_camera, moved, rotation_matrix
 
 SIZE = (640, 480)
 K = (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0)
@@ -138,3 +138,64 @@ def test_distortion_is_removed(model: str, d: list[float]) -> None:
 def test_a_calibration_that_cannot_be_used(k: list[float], model: str, d: list[float], said: str) -> None:
     with pytest.raises(PerceptionError, match=said):
         make_camera(SIZE, k, model, d)
+
+
+# The optical frame of a camera that looks along x of its robot: x is right, -y; y is down, -z; z is forward, x.
+FORWARD = np.array([-0.5, 0.5, -0.5, 0.5])
+
+
+def test_a_rotation_turns_axes_as_its_quaternion_says() -> None:
+    assert rotation_matrix(FORWARD) == pytest.approx(np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]]), abs=1e-12)
+    quarter = np.sqrt(0.5)
+    for axis, (a, b) in enumerate(((1, 2), (2, 0), (0, 1))):
+        quaternion = np.zeros(4)
+        quaternion[[axis, 3]] = quarter
+        turn = rotation_matrix(quaternion)
+        assert turn @ np.eye(3)[a] == pytest.approx(np.eye(3)[b], abs=1e-12)  # counterclockwise about the axis
+        assert turn @ np.eye(3)[axis] == pytest.approx(np.eye(3)[axis], abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rotation_agrees_with_opencv(seed: int) -> None:
+    vector = np.random.default_rng(seed).normal(size=3)
+    angle = np.linalg.norm(vector)
+    quaternion = np.array([*(np.sin(angle / 2) * vector / angle), np.cos(angle / 2)])
+    assert rotation_matrix(quaternion) == pytest.approx(cv2.Rodrigues(vector)[0], abs=1e-12)
+
+
+def test_a_position_in_a_robots_frame() -> None:
+    depth = scene(((520, 40, 620, 240), 3.0), unit=1.0)
+    depth[40:240, 520:620] += np.random.default_rng(0).normal(0, 0.05, (200, 100)).astype(np.float32)
+    seen = place(depth, (520, 40, 620, 240))
+    there = moved(seen, FORWARD, np.array([0.2, 0.0, 1.1]))
+    x, y, z = seen.centre
+    assert there.centre == pytest.approx([z + 0.2, -x, -y + 1.1])
+    assert there.centre == pytest.approx([3.2, -1.5, 1.7], abs=0.02)
+    # What was least certain along z of the camera is least certain along x of the robot, and so on.
+    order = [2, 0, 1]
+    signs = np.array([1, -1, -1])
+    assert there.covariance == pytest.approx(seen.covariance[np.ix_(order, order)] * np.outer(signs, signs))
+    assert there.covariance[0, 1] == pytest.approx(-seen.covariance[2, 0])
+    assert abs(seen.covariance[2, 0]) > 1e-5
+    # The box keeps its size along its own axes, and its corners are where they were.
+    assert there.size.tolist() == seen.size.tolist()
+    assert there.depth == seen.depth == pytest.approx(3.0, abs=0.01)
+    corner = seen.size / 2
+    assert there.centre + rotation_matrix(there.orientation) @ corner == pytest.approx(
+        [z + corner[2] + 0.2, -x - corner[0], -y - corner[1] + 1.1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("rotation", "translation"),
+    [
+        ([0.0, 0.0, 0.0, 0.0], [0.0] * 3),
+        ([0.0, 0.0, 0.0, 1.1], [0.0] * 3),
+        ([np.nan, 0.0, 0.0, 1.0], [0.0] * 3),
+        ([0.0, 0.0, 0.0, 1.0], [np.inf, 0.0, 0.0]),
+    ],
+)
+def test_a_transform_that_is_none(rotation: list[float], translation: list[float]) -> None:
+    seen = place(scene(((270, 140, 370, 340), 2.0)), (270, 140, 370, 340))
+    with pytest.raises(PerceptionError, match="the transform is none: rotation"):
+        moved(seen, np.array(rotation), np.array(translation))

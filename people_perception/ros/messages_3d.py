@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, PoseArray, PoseWithCovariance, Vector3
+from geometry_msgs.msg import Point, Pose, PoseArray, PoseWithCovariance, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from vision_msgs.msg import (
     BoundingBox3D,
@@ -21,7 +21,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from people_perception.message_fields import detection_fields
 from people_perception.palette import COLOURS
-from people_perception.people_3d import Position
+from people_perception.people_3d import Position, rotation_matrix
 from people_perception.results import Detections
 
 _ANY_ANGLE = math.pi**2 / 3
@@ -61,20 +61,21 @@ def marker_array(found: Detections, positions: Sequence[Position], header: Heade
         box.scale = _vector(np.maximum(position.size, _THINNEST))
         box.color = ColorRGBA(r=red, g=green, b=blue, a=0.5)
         text = Marker(header=header, ns="labels", id=i, type=Marker.TEXT_VIEW_FACING, pose=_pose(position))
-        text.pose.position.y -= float(position.size[1]) / 2 + 0.15
+        above = np.array([0.0, -float(position.size[1]) / 2 - 0.15, 0.0])  # y of the box points down
+        x, y, z = (position.centre + rotation_matrix(position.orientation) @ above).tolist()
+        text.pose.position = Point(x=x, y=y, z=z)
         text.scale.z = 0.2
         text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
         name = f"#{fields.id} {fields.label}" if fields.id else fields.label
-        text.text = f"{name} {position.centre[2]:.1f} m"
+        text.text = f"{name} {position.depth:.1f} m"
         markers += [box, text]
     return MarkerArray(markers=markers)
 
 
 def _pose(position: Position) -> Pose:
     x, y, z = position.centre.tolist()
-    pose = Pose(position=Point(x=x, y=y, z=z))
-    pose.orientation.w = 1.0
-    return pose
+    qx, qy, qz, qw = position.orientation.tolist()
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
 
 
 def _vector(size: np.ndarray) -> Vector3:

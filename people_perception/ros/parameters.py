@@ -214,6 +214,12 @@ PEOPLE_3D = (
     ),
     _fixed("labels", list, ["person"], "What is located of what the source holds."),
     _fixed("rectified", bool, False, "The image is rectified: use P of CameraInfo, without distortion, instead of K."),
+    _fixed(
+        "target_frame",
+        str,
+        "",
+        "Frame of what is published, such as map, by tf2 at the image's stamp; empty: the camera's optical frame.",
+    ),
     _live(
         "tolerance",
         float,
@@ -222,7 +228,7 @@ PEOPLE_3D = (
         minimum=0,
         maximum=1,
     ),
-    _live("max_wait", float, 0.5, "Seconds that a result waits for its depth image.", minimum=0.01, maximum=10),
+    _live("max_wait", float, 0.5, "Seconds that a result waits for depth and transform.", minimum=0.01, maximum=10),
     _live("nearest", float, 0.2, "Least depth in metres that is believed.", minimum=0, maximum=100),
     _live("farthest", float, 20.0, "Greatest depth in metres that is believed.", minimum=0.1, maximum=1000),
 )

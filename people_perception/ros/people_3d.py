@@ -13,11 +13,12 @@ import numpy as np
 from geometry_msgs.msg import PoseArray
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
 from people_perception.errors import PerceptionError
-from people_perception.people_3d import Camera, Position, locate, make_camera
+from people_perception.people_3d import Camera, Position, locate, make_camera, moved
 from people_perception.results import Detections
 from people_perception.ros.follower import STALE, FollowerNode
 from people_perception.ros.image import depth_from_message, image_from_message
@@ -26,6 +27,7 @@ from people_perception.ros.messages import detections_from_message
 from people_perception.ros.messages_3d import detection_3d_array, marker_array, pose_array
 from people_perception.ros.parameters import PEOPLE_3D
 from people_perception.ros.qos import qos
+from people_perception.ros.transforms import Transforms
 
 _DEPTHS_KEPT = 32
 """About a second at 30 Hz; a slow model answers for a depth image that is long past."""
@@ -46,9 +48,13 @@ class People3DNode(FollowerNode):
         self._withheld = 0
         self._last_withheld = ""
         self._without_depth = 0
+        self._transforms: Transforms | None = None
+        self._without_transform = 0
         super().__init__("people_3d", PEOPLE_3D, **node_arguments)
 
     def _announce(self) -> None:
+        target = self.values["target_frame"]
+        self._transforms = Transforms(self, target) if target else None
         self._detections = self._publish_on("people_3d", Detection3DArray)
         self._poses = self._publish_on("people_3d/poses", PoseArray)
         self._markers = self._publish_on("people_3d/markers", MarkerArray)
@@ -62,8 +68,12 @@ class People3DNode(FollowerNode):
         self._listen(self.values["source"], Detection2DArray, self._on_result)
         if self.values["source"] == "instances":
             self._listen("instances/mask", Image, lambda message: self._receive(self._masks, message))
+        if self._transforms is not None:
+            self._transforms.open()
 
     def _forget(self) -> None:
+        if self._transforms is not None:
+            self._transforms.close()
         self._depths.clear()
         self._masks.clear()
         self._pending.clear()
@@ -82,7 +92,7 @@ class People3DNode(FollowerNode):
         self._arrived.set()
 
     def _step(self) -> None:
-        self._arrived.wait(0.1)
+        self._arrived.wait(0.02 if self._pending else 0.1)  # nothing tells that a transform came
         self._arrived.clear()
         for _ in range(len(self._pending)):
             message, arrived = self._pending.popleft()
@@ -94,23 +104,37 @@ class People3DNode(FollowerNode):
             absent = [self.resolve_topic_name(topic) for topic, lacking in missing.items() if lacking]
             if self._info is None:
                 absent.append(self.resolve_topic_name("camera_info"))
-            if not absent:
-                self._publish(message, depth, mask)
+            why, transform = "", None
+            if absent:
+                why = f"nothing of its stamp (within {self.values['tolerance']:g} s) on {', '.join(absent)}"
+            elif self._transforms is not None:
+                try:
+                    transform = self._transforms.find(message.header)
+                except PerceptionError as error:
+                    why = str(error)
+            if not why:
+                self._publish(message, depth, mask, transform)
             elif time.monotonic() - arrived > self.values["max_wait"]:
-                self._complain(f"nothing of its stamp (within {self.values['tolerance']:g} s) on {', '.join(absent)}")
+                self._without_transform += not absent
+                self._complain(why)
             else:
                 self._pending.append((message, arrived))
 
-    def _publish(self, message: Any, depth_message: Any, mask_message: Any) -> None:
+    def _publish(
+        self, message: Any, depth_message: Any, mask_message: Any, transform: tuple[NDArray, NDArray] | None
+    ) -> None:
+        header = message.header
         try:
             found, positions = self._locate(message, depth_message, mask_message)
+            located = np.array([position is not None for position in positions], bool)
+            found, placed = found[located], [position for position in positions if position is not None]
+            if transform is not None:
+                header = Header(stamp=header.stamp, frame_id=self.values["target_frame"])
+                placed = [moved(position, *transform) for position in placed]
         except PerceptionError as error:
             self._complain(str(error))
             return
-        self._without_depth += sum(position is None for position in positions)
-        located = np.array([position is not None for position in positions], bool)
-        found, placed = found[located], [position for position in positions if position is not None]
-        header = message.header
+        self._without_depth += int((~located).sum())
         self._detections.publish(detection_3d_array(found, placed, header))
         self._poses.publish(pose_array(placed, header))
         if self._markers.get_subscription_count():
@@ -162,6 +186,7 @@ class People3DNode(FollowerNode):
             "withheld": str(self._withheld),
             "last_withheld": self._last_withheld,
             "persons_without_depth": str(self._without_depth),
+            "without_transform": str(self._without_transform),
         }
 
 

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseArray
+from geometry_msgs.msg import PoseArray, Quaternion, TransformStamped, Vector3
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
@@ -23,6 +24,9 @@ from people_perception.ros.messages import detection_array, image_message, insta
 SIZE = (640, 360)
 BOX = (270, 80, 370, 280)
 K = [500.0, 0.0, 319.5, 0.0, 500.0, 179.5, 0.0, 0.0, 1.0]
+
+FORWARD = (-0.5, 0.5, -0.5, 0.5)
+"""The optical frame of a camera that looks along x."""
 
 
 def depth_image(header: Header, near: float = 2.0, encoding: str = "16UC1", size: tuple[int, int] = SIZE) -> Image:
@@ -217,6 +221,122 @@ def test_without_camera_info(graph: Graph) -> None:
     bench.source.publish(detection_array(person(*BOX), header))
     graph.spin_until(lambda: "on /people/camera_info" in bench.log())
     assert bench.found == []
+
+
+class TransformBench(Bench):
+    """The node with a target frame; tf2's interface is that of ``tf2_without_core``, its transforms are the test's."""
+
+    def __init__(self, graph: Graph, *parameters: str) -> None:
+        path = f"{Path(__file__).parent / 'tf2_without_core'}:{graph.environment.get('PYTHONPATH', '')}"
+        graph.environment["PYTHONPATH"] = path
+        super().__init__(graph, "target_frame:=map", *parameters)
+        self.transforms = graph.node.create_publisher(TransformStamped, "/tf", 10)
+        graph.spin_until(self.transforms.get_subscription_count)
+
+    def transform(self, header: Header) -> TransformStamped:
+        """The camera looks along x of the map, from 1 m above 10 m, 20 m."""
+        message = TransformStamped(child_frame_id=header.frame_id)
+        message.header = Header(stamp=header.stamp, frame_id="map")
+        x, y, z, w = FORWARD
+        message.transform.rotation = Quaternion(x=x, y=y, z=z, w=w)
+        message.transform.translation = Vector3(x=10.0, y=20.0, z=1.0)
+        return message
+
+    def show(self, header: Header, *, with_transform: bool = True) -> None:
+        if with_transform:
+            self.transforms.publish(self.transform(header))
+        self.info.publish(camera_info(header))
+        self.depth.publish(depth_image(header))
+        self.graph.spin_for(0.1)
+        self.source.publish(detection_array(person(*BOX), header))
+
+    def said(self, header: Header) -> Detection3DArray:
+        return self.graph.spin_until(lambda: next((m for m in self.found if m.header.stamp == header.stamp), None))
+
+
+def test_everything_is_in_the_target_frame_at_the_stamp_of_the_image(graph: Graph) -> None:
+    bench = TransformBench(graph)
+    header = bench.header()
+    bench.show(header)
+    message = bench.said(header)
+    assert message.header == Header(stamp=header.stamp, frame_id="map")
+    assert centre(message) == pytest.approx([12, 20, 1], abs=1e-3)
+    [detection] = message.detections
+    assert detection.header == message.header
+    # The box's own axes are the camera's: it is as wide and high as before, and turned.
+    assert (detection.bbox.size.x, detection.bbox.size.y) == pytest.approx((0.4, 0.8), abs=1e-3)
+    q = detection.bbox.center.orientation
+    assert (q.x, q.y, q.z, q.w) == pytest.approx(FORWARD)
+    [result] = detection.results
+    assert result.pose.pose == detection.bbox.center
+    covariance = np.array(result.pose.covariance).reshape(6, 6)
+    across = (2.0 * 0.05 * np.array([100, 200]) / 500) ** 2
+    assert np.diag(covariance)[:3] == pytest.approx([1e-4, *across], rel=0.01)  # along the ray, which is x now
+    graph.spin_until(lambda: bench.poses and bench.markers)
+    assert bench.poses[0].header == message.header
+    assert bench.poses[0].poses == [detection.bbox.center]
+    _, box, text = bench.markers[0].markers
+    assert {m.header.frame_id for m in bench.markers[0].markers} == {"map"}
+    assert box.pose == detection.bbox.center
+    assert (text.pose.position.x, text.pose.position.z) == pytest.approx((12, 1 + 0.4 + 0.15), abs=1e-3)
+    assert text.text == "person 2.0 m"
+
+
+def test_a_transform_that_comes_late_is_waited_for_and_one_that_never_comes_is_said(graph: Graph) -> None:
+    bench = TransformBench(graph, "max_wait:=0.6")
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    header = bench.header()
+    bench.show(header, with_transform=False)
+    graph.spin_for(0.2)
+    bench.transforms.publish(bench.transform(header))
+    assert centre(bench.said(header))[0] == pytest.approx(12, abs=1e-3)
+    lost = bench.header()
+    bench.show(lost, with_transform=False)
+    wanted = (
+        "no positions: no transform from 'camera_optical' to 'map' at its stamp: Lookup would require extrapolation"
+    )
+    graph.spin_until(lambda: wanted in bench.log())
+
+    def counted() -> bool:
+        mine = [r.status[0] for r in reports if r.status[0].name == "people/people_3d"]
+        values = {v.key: v.value for v in mine[-1].values} if mine else {}
+        return (values.get("without_transform"), values.get("withheld")) == ("1", "1")
+
+    graph.spin_until(counted)
+    assert [m.header.stamp for m in bench.found] == [header.stamp]
+    assert len(bench.poses) == 1
+    again = bench.header()
+    bench.show(again)
+    bench.said(again)
+    assert "Traceback" not in bench.log()
+
+
+def test_a_bag_that_begins_anew_is_transformed_too(graph: Graph) -> None:
+    bench = TransformBench(graph)
+    for shift in (0, -3600, -3599):
+        header = bench.header()
+        header.stamp.sec += shift
+        bench.show(header, with_transform=shift != -3600)  # before the first image after the jump nothing is known
+        if shift != -3600:
+            assert bench.said(header).header.frame_id == "map"
+
+
+def test_a_target_frame_without_tf2_refuses_to_configure_and_says_what_to_install(graph: Graph) -> None:
+    (graph.folder / "tf2_ros.py").write_text("raise ModuleNotFoundError(\"No module named 'tf2_ros'\")\n")
+    graph.environment["PYTHONPATH"] = f"{graph.folder}:{graph.environment.get('PYTHONPATH', '')}"
+    graph.environment["ROS_DISTRO"] = "jazzy"
+    process = graph.start("people_3d_node", "target_frame:=map")
+    graph.spin_until(lambda: "configure failed: parameter target_frame='map' needs tf2's Python" in graph.log(process))
+    assert "sudo apt install ros-jazzy-tf2-ros-py (rosdep key tf2_ros_py)" in graph.log(process)
+    assert "Traceback" not in graph.log(process)
+
+
+def test_nobody_looks_tf_is_not_heard(graph: Graph) -> None:
+    bench = TransformBench(graph)
+    for subscription in list(graph.node.subscriptions):
+        if subscription.topic_name.startswith("/people/people_3d"):
+            graph.node.destroy_subscription(subscription)
+    graph.spin_until(lambda: not bench.transforms.get_subscription_count())
 
 
 def test_with_a_real_model_node(graph: Graph) -> None:

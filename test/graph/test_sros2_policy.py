@@ -29,7 +29,7 @@ PARAMETERS = """
 /**/anonymize:
   ros__parameters: {sources: [faces, detections, instances]}
 /**/people_3d:
-  ros__parameters: {source: SOURCE}
+  ros__parameters: {source: SOURCE, target_frame: map}
 """
 Names = dict[str, set[str]]
 """publish, subscribe and reply: the full names."""
@@ -75,6 +75,7 @@ def running(
 ) -> Iterator[tuple[dict[str, Node], Node, SingleThreadedExecutor]]:
     """Every node of every executable, active and listened to, and an observer."""
     monkeypatch.setenv("PP_MODEL_DIR", str(models))
+    monkeypatch.syspath_prepend(Path(__file__).parent / "tf2_without_core")
     namespace, source, *parameters = request.param
     (tmp_path / "parameters.yaml").write_text(PARAMETERS.replace("SOURCE", source))
     arguments = ["--ros-args", "-r", f"__ns:={namespace}", "--params-file", str(tmp_path / "parameters.yaml")]

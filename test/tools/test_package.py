@@ -79,7 +79,7 @@ def third_party_imports() -> set[str]:
 
 
 # What brings a module whose key is neither its name nor "python3-" and its name.
-KEYS = {"cv2": "python3-opencv", "urllib3": "python3-requests", "yaml": "python3-yaml"}
+KEYS = {"cv2": "python3-opencv", "tf2_ros": "tf2_ros_py", "urllib3": "python3-requests", "yaml": "python3-yaml"}
 # Imported only where they are used, and from other sources than rosdep: see the comment in package.xml.
 ENGINES = {"ai_edge_litert", "cuda", "eff_tao_encryption", "onnx", "onnxruntime", "pycuda", "tensorrt"}
 TOOLS = {"pycocotools", "rosbags", "skimage"}
