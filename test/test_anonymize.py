@@ -96,6 +96,13 @@ def test_a_new_face_does_not_make_a_missed_one_forgotten() -> None:
     assert len(anonymizer.cover(FACE + 100, 0.2, SHAPE)) == 3
 
 
+def test_an_image_that_is_late_does_not_make_a_face_forgotten_earlier() -> None:
+    anonymizer = Anonymizer(margin=0.0, memory=0.5)
+    anonymizer.cover(FACE, 10.4, SHAPE)
+    assert len(anonymizer.cover(FACE, 10.0, SHAPE)) == 2
+    assert anonymizer.cover(NOBODY, 10.65, SHAPE).tolist() == [[35, 25, 65, 55]]
+
+
 @pytest.mark.parametrize(("stamp", "shape"), [(5.0, SHAPE), (10.1, (50, 60))])
 def test_a_jump_in_time_or_another_size_forgets(stamp: float, shape: tuple[int, int]) -> None:
     anonymizer = Anonymizer()

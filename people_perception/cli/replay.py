@@ -227,9 +227,7 @@ def settings_from(args: argparse.Namespace) -> ReplaySettings:
     from people_perception.bags.replay import ReplaySettings
 
     if args.anonymize is not None and args.include_input:
-        raise ValueError(
-            "--include-input writes every image as it is; leave it out, --anonymize writes the rest anyway"
-        )
+        raise ValueError("--include-input writes images as they are; leave it out, --anonymize writes the rest anyway")
     topics = tuple(name for text in args.topics for name in text.split(",") if name)
     labels = _anonymized(args)
     return ReplaySettings(model_settings(args), topics, args.namespace, args.storage, args.include_input, labels)

@@ -102,6 +102,46 @@ def test_a_missing_topic_is_one_line(path: Path, tmp_path: Path, capsys: pytest.
     assert "no topic /nothing; it has /camera/image_raw (sensor_msgs/Image, 6)" in capsys.readouterr().err
 
 
+def test_anonymize_writes_the_input_covered_and_says_what_it_leaves_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(
+        tmp_path / "bag", {CAMERA: squares(3), f"{CAMERA}/compressed": squares(3)}, compressed=[f"{CAMERA}/compressed"]
+    )
+    common = ["replay", str(path), "--output"]
+    assert main([*common, str(tmp_path / "persons"), "--anonymize", "person"]) == 0
+    out, err = capsys.readouterr()
+    assert "peoplenet: PeopleNet on " in err and "facedetect_ir" not in err
+    assert f"3 messages of {CAMERA}/compressed are left out: they may show what is to be covered" in err
+    assert f"3         {CAMERA}\n" in out and "all of them with every result" in out
+    assert main([*common, str(tmp_path / "both"), "--json", "--anonymize", "person", "face"]) == 0
+    assert json.loads(capsys.readouterr().out)["withheld"] == {f"{CAMERA}/compressed": 3}
+    run = json.loads((tmp_path / "both" / "replay.json").read_text())
+    assert [m["requested"] for m in run["models"]] == ["facedetect_ir", "peoplenet"]
+    assert run["identity"]["anonymize"] == ["face", "person"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--anonymize", "hands"], "invalid choice: 'hands'"),
+        (["--anonymize", "--include-input"], "--include-input writes images as they are; leave it out"),
+        (["--anonymize", "--live"], "--include-input and --anonymize do not go with it"),
+        (["--anonymize", "--models", "peoplesemsegnet"], "add facedetect_ir to --models"),
+    ],
+)
+def test_what_anonymize_does_not_go_with_is_one_line(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    try:
+        status = main(["replay", str(path), "--output", str(tmp_path / "out"), *more])
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_ctrl_c_leaves_a_valid_recording_to_go_on_with(tmp_path: Path) -> None:
     path = record(tmp_path / "bag", {CAMERA: squares(12) * 12})
     output = tmp_path / "out"
