@@ -45,14 +45,14 @@ RANKS = {
     "report": 10,
     "benchmark": 11,
     "doctor": 10,
-    "sources": 10,
     "bags": 11,
-    "ros": 12,
-    "cli": 13,
+    "sources": 12,
+    "ros": 13,
+    "cli": 14,
 }
 # Inside functions: recorded messages are converted as a node does; doctor looks at a graph, and bench measures one,
 # where there is ROS.
-ALLOWED = {("sources", "ros"), ("bags", "ros"), ("doctor", "ros"), ("benchmark", "ros")}
+ALLOWED = {("bags", "ros"), ("doctor", "ros"), ("benchmark", "ros")}
 ROS = ("rclpy", "launch", "launch_ros", "lifecycle_msgs", "rcl_interfaces", "builtin_interfaces", "rosgraph_msgs")
 HEAVY = (
     "tensorrt",

@@ -327,6 +327,16 @@ class TestRecordings:
             assert len(list(opened.messages())) == 2
             assert "metadata.yaml is damaged" in opened.problems[0]
 
+    def test_metadata_that_grows_while_it_is_read(self, tmp_path: Path) -> None:
+        bag = record(tmp_path / "bag", {"/camera": squares(2, (96, 64))})
+        levels = [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 12)]
+        text = "\n".join(["a0: &a0 {k: v}", *levels])  # nine to the power of eleven entries
+        assert len(text) < 1000
+        (bag / "metadata.yaml").write_text(text)
+        with Bag(bag) as opened:
+            assert len(list(opened.messages())) == 2
+            assert "metadata.yaml is damaged" in opened.problems[0] and "refers to itself" in opened.problems[0]
+
     @pytest.mark.parametrize("name", ["../other", "/etc/passwd", "..", "", 5, None, ["a"]])
     def test_metadata_cannot_name_files_elsewhere(self, name: Any, tmp_path: Path) -> None:
         bag = record(tmp_path / "bag", {"/camera": squares(2, (96, 64))})

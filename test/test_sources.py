@@ -181,6 +181,21 @@ class TestBags:
         with pytest.raises(PerceptionError, match=str(tmp_path)):
             list(open_source(str(path)))
 
+    def test_what_a_recording_says_of_its_types_is_not_believed(self, tmp_path: Path) -> None:
+        from rosbags.rosbag2 import StoragePlugin, Writer
+        from rosbags.typesys import Stores, get_typestore
+
+        store = get_typestore(Stores.ROS2_HUMBLE)
+        kind = "sensor_msgs/msg/Image"
+        time, header = (store.types[name] for name in ("builtin_interfaces/msg/Time", "std_msgs/msg/Header"))
+        message = store.types[kind](header(time(1, 0), "camera"), 4, 8, "mono8", 0, 8, np.full(32, 7, np.uint8))
+        with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+            # rosbags would make code of a thousand million lines from it.
+            lie = {"msgdef": "string[1000000000] x\n", "rihs01": "RIHS01_" + "0" * 64}
+            writer.write(writer.add_connection("/image", kind, **lie), 1, store.serialize_cdr(message, kind))
+        (shown,) = open_source(str(tmp_path / "bag"))
+        assert shown.image.shape == (4, 8) and (shown.image == 7).all()
+
     def test_a_damaged_message_is_left_out(self, tmp_path: Path) -> None:
         images = [picture(16, 8), picture(16, 8)]
         path = write_bag(tmp_path / "bag", {"/image": images}, mcap=False, compressed=True)
@@ -199,7 +214,7 @@ class TestBags:
         ("*.png", r"\*.png: no image there"),
         ("text.txt", "not a video that OpenCV can read, nor an image or a bag"),
         ("text.jpg", "text.jpg: not an image that OpenCV can read"),
-        ("gone.mcap", "gone.mcap: not a rosbag2 that can be read"),
+        ("gone.mcap", "gone.mcap: there is no such recording"),
         ("text.db3", "text.db3: not a rosbag2 that can be read"),
         ("/dev/video77", "/dev/video77: no such file or directory; this machine has"),
         ("/dev/null", "/dev/null: no picture comes from it"),

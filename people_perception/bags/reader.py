@@ -131,18 +131,10 @@ class Bag:
             return [self.path]
         found = [p for p in self.path.iterdir() if p.suffix in _SUFFIXES or p.name.endswith(tuple(_PACKED))]
         found.sort(key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
-        metadata = self.path / "metadata.yaml"
-        try:
-            import yaml
+        from people_perception.bags.metadata import listed_files
 
-            text = metadata.read_text(encoding="utf-8")
-            # Nobody writes references there, and a few that hold each other many times over fill the memory.
-            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-                raise PerceptionError("it refers to itself")
-            # Not yaml's loader in C, which ends the process on deeply nested data.
-            information = yaml.safe_load(text)["rosbag2_bagfile_information"]
-            # Relative to the bag's folder, or, in the first versions of the format, to the one around it.
-            listed = [self.path / Path(name).name for name in information["relative_file_paths"]]
+        try:
+            listed = listed_files(self.path)
         except FileNotFoundError:
             if found:
                 self._problem("metadata.yaml is missing; the files are read in the order of their names")

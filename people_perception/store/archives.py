@@ -122,8 +122,8 @@ def open_tar(archive: Path) -> Iterator[tuple[tarfile.TarFile, Callable[[], Abst
         head = file.read(6)
     opener: Any = next((opener for magic, opener in _OPENERS if head.startswith(magic)), open)
     with opener(archive, "rb") as unpacked:
-        bounded = _Bounded(unpacked)
-        with tarfile.open(fileobj=bounded, mode="r:") as tar:  # type: ignore[arg-type]
+        bounded: Any = _Bounded(unpacked)
+        with tarfile.open(fileobj=bounded, mode="r:") as tar:
             yield tar, bounded.content
 
 
