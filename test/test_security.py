@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from people_perception.errors import one_line
 from people_perception.store.records import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -158,6 +159,21 @@ def test_what_is_written_can_be_changed_by_its_owner_only(tmp_path: Path) -> Non
         os.umask(before)
     mode = stat.S_IMODE((tmp_path / "record.json").stat().st_mode)
     assert mode & (stat.S_IWGRP | stat.S_IWOTH) == 0, oct(mode)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("one\n[ERROR] [node]: two", "one [ERROR] [node]: two"),
+        ("\x1b[2Jgone\x07", "\N{REPLACEMENT CHARACTER}[2Jgone\N{REPLACEMENT CHARACTER}"),
+        ("tab\tand\x85others\u2028", "tab and others"),
+        ("\u202etxt.exe \udcff", "\N{REPLACEMENT CHARACTER}txt.exe \N{REPLACEMENT CHARACTER}"),
+        ("été 人 …", "été 人 …"),
+        ("", "ValueError"),
+    ],
+)
+def test_a_log_has_one_line_for_an_error_and_nothing_that_a_terminal_obeys(said: str, shown: str) -> None:
+    assert one_line(ValueError(said)) == shown
 
 
 def test_the_page_names_tests_that_are_there() -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from people_perception.bags import salvage
 from people_perception.bags.messages import missing_rosbags, typestore
-from people_perception.errors import PerceptionError
+from people_perception.errors import PerceptionError, one_line
 
 _SUFFIXES = (".mcap", ".db3")
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -278,8 +278,3 @@ def _open_part(file: Path) -> _Part:
     if not part.count and part.damage:
         raise PerceptionError(f"{refusal}; {part.damage}" if part.damage not in refusal else refusal)
     return part
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, or what it is."""
-    return " ".join(str(error).split()) or type(error).__name__

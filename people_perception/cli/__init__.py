@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from people_perception.errors import PerceptionError
+from people_perception.errors import PerceptionError, one_line
 
 COMMANDS = ("doctor", "models", "build", "detect", "evaluate", "run", "demo", "replay", "compare", "report", "bench")
 
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PerceptionError, ValueError, OSError) as error:
         if args.debug:
             raise
-        print(f"{parser.prog} {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{parser.prog} {args.command}: error: {one_line(error)}", file=sys.stderr)
         return 2
 
 

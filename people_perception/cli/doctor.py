@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from people_perception.cli import Subparsers, add_command
 from people_perception.cli.output import print_json
+from people_perception.errors import printable
 
 if TYPE_CHECKING:
     from people_perception.doctor.findings import Finding
@@ -114,7 +115,7 @@ def report(findings: Sequence[Finding], colour: bool) -> str:
     for finding in findings:
         mark, code = _MARKS[finding.level]
         mark = f"\033[{code}m{mark}\033[0m" if colour else mark
-        lines.append(f"{mark} {finding.check.ljust(width)}  {finding.message}")
+        lines.append(f"{mark} {finding.check.ljust(width)}  {printable(finding.message)}")
         if finding.fix:
             lines.append(f"{' ' * (width + 8)}  -> {finding.fix}")
     counts = [f"{sum(f.level == level for f in findings)} {level}" for level in _MARKS]

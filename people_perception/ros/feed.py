@@ -13,6 +13,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from people_perception.errors import one_line
 from people_perception.preprocess import BufferPool, Frame, InfraredScaler
 from people_perception.ros.diagnostics import Window
 from people_perception.ros.image import image_from_compressed, image_from_message
@@ -57,7 +58,7 @@ class Shot:
                     self._frame = self._feed.convert(self._message, self.stamp)
                 except Exception as error:  # OpenCV and numpy have their own: counted too, whatever it was
                     self._error = error
-                    self._feed.malformed(" ".join(str(error).split()) or type(error).__name__)
+                    self._feed.malformed(one_line(error))
                     raise
             return self._frame
 

@@ -19,7 +19,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter as RosParameter
 from sensor_msgs.msg import CompressedImage, Image
 
-from people_perception.errors import PerceptionError
+from people_perception.errors import PerceptionError, one_line
 from people_perception.ros.diagnostics import ERROR, OK, WARN, Window, status
 from people_perception.ros.image import image_from_compressed, image_from_message
 from people_perception.ros.parameters import Parameter, checked_changes, declare
@@ -162,7 +162,7 @@ class FollowerNode(LifecycleNode, ABC):
             except Exception as error:  # one bad frame must not end the node, whatever a library raises
                 self._failed += 1
                 kind = "" if isinstance(error, (PerceptionError, ValueError)) else f"{type(error).__name__}: "
-                self.get_logger().error(f"a frame failed: {kind}{error}", throttle_duration_sec=5.0)
+                self.get_logger().error(f"a frame failed: {kind}{one_line(error)}", throttle_duration_sec=5.0)
 
     def _on_set_parameters(self, parameters: list[RosParameter]) -> SetParametersResult:
         try:

@@ -144,7 +144,8 @@ class People3DNode(FollowerNode):
     def _locate(self, message: Any, depth_message: Any, mask_message: Any) -> tuple[Detections, list[Position | None]]:
         frames = {message.header.frame_id, depth_message.header.frame_id}
         if len(frames) > 1:
-            raise PerceptionError(f"the depth image is not aligned: frames differ: {', '.join(sorted(frames))}")
+            names = ", ".join(map(repr, sorted(frames)))
+            raise PerceptionError(f"the depth image is not aligned: frames differ: {names}")
         depth, unit = depth_from_message(depth_message)
         size = depth.shape[1], depth.shape[0]
         camera = camera_from_message(self._info, self.values["rectified"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from rclpy.node import Node
 
+from people_perception.errors import one_line
 from people_perception.model import Perceiver, Stages
 from people_perception.results import Segmentation
 from people_perception.ros.diagnostics import Statistics
@@ -145,7 +146,7 @@ class ModelWorker:
 
     def _failed(self, error: Exception) -> None:
         self.statistics.failed += 1
-        self.statistics.last_error = f"{type(error).__name__}: {error}" if not str(error) else str(error)
+        self.statistics.last_error = one_line(error)
         self._failures += 1
         line = f"{self.requested}: a frame failed: {self.statistics.last_error}"
         self._node.get_logger().error(line, throttle_duration_sec=5.0)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from people_perception.bags.messages import COMPRESSED, IMAGE, decode, image_from
-from people_perception.bags.reader import Bag, Topic, one_line
-from people_perception.errors import PerceptionError
+from people_perception.bags.reader import Bag, Topic
+from people_perception.errors import PerceptionError, one_line
 from people_perception.geometry import Size
 from people_perception.sources import Picture, Source
 from people_perception.sources.files import fit

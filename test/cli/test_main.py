@@ -7,9 +7,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,14 @@ def test_help_is_quick() -> None:
         run_cli("--help")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.5
+
+
+def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
+    picture = tmp_path / "a\x1b[2J\x1b]0;owned\x07\u202egpj.exe"
+    result = run_cli("detect", str(picture), "--model", "open_person")
+    assert result.returncode == 2
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", result.stdout + result.stderr)
+    assert "a\N{REPLACEMENT CHARACTER}[2J" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["models", "list", "--nonsense"]])

@@ -185,7 +185,7 @@ def _no_depth_encoding(bench: Bench, header: Header) -> None:
 BAD = {
     _no_depth: "on /people/depth",
     _another_stamp: "on /people/depth",
-    _another_frame: "frames differ: camera_optical, depth_optical",
+    _another_frame: "frames differ: 'camera_optical', 'depth_optical'",
     _another_size: "depth image 640x360, CameraInfo 1280x720",
     _smaller_than_the_image: "boxes reach beyond the depth image of 320x180",
     _not_calibrated: "the camera is not calibrated",
