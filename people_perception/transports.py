@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from people_perception.share import share_folder
 
@@ -29,9 +30,21 @@ def missing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     return absent
 
 
+def own_command(arguments: Sequence[str]) -> list[str]:
+    """What runs ``people_perception ARGUMENTS`` in another process.
+
+    Not ``python -m``, which looks for every module in the working directory first: that may be a folder of others.
+    """
+    root = str(Path(__file__).resolve().parents[1])
+    code = (
+        f"import sys; sys.path[:] = [p for p in sys.path if p]; {root!r} in sys.path or sys.path.insert(0, {root!r}); "
+        "from people_perception.cli import main; sys.exit(main())"
+    )
+    return [sys.executable, "-c", code, *arguments]
+
+
 def restart_with_settings(arguments: Sequence[str]) -> None:
-    """Replace this process by ``python -m people_perception ARGUMENTS`` with the settings, unless they are there."""
+    """Replace this process by ``people_perception ARGUMENTS`` with the settings, unless they are there."""
     absent = missing()
     if absent:
-        command = [sys.executable, "-m", "people_perception", *arguments]
-        os.execve(sys.executable, command, {**os.environ, **absent})
+        os.execve(sys.executable, own_command(arguments), {**os.environ, **absent})

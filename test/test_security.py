@@ -8,6 +8,8 @@ import ast
 import os
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +151,32 @@ def test_shell_scripts_do_not_evaluate_text() -> None:
             code = line.split("#")[0]
             assert not re.search(r"(^|[;&|]\s*)\s*eval\b", code), f"{script.name}:{number}: {line}"
             assert not re.search(r"\bcurl\b.*\|\s*(ba)?sh\b", code), f"{script.name}:{number}: {line}"
+
+
+_TRAPS = ("people_perception", "numpy", "cv2", "rclpy", "cv_bridge", "yaml", "argparse")
+_USES = {
+    "probes of doctor": "from people_perception.doctor.machine import check_images as use; print(use().level)",
+    "probe of ROS": "from people_perception.ros.checks import load_ros as use; print(use('')[0] and 'ok')",
+    "probe of cv_bridge": "from people_perception.ros import image; image.importlib.util.find_spec = bool; "
+    "image._CV_BRIDGE_PROBE = 'import numpy'; image._cv_bridge(); print('ok')",
+    "a restart": "from people_perception.transports import restart_with_settings as use; use(['models', '--help'])",
+    "the graph": "from people_perception.ros.graph_process import GraphProcess; from pathlib import Path; "
+    "graph = GraphProcess(['--help'], Path('log')); graph._process.wait(); print(graph.last_words())",
+}
+
+
+@pytest.mark.parametrize("use", _USES.values(), ids=list(_USES))
+def test_nothing_is_imported_from_the_working_directory(use: str, tmp_path: Path) -> None:
+    for name in _TRAPS:
+        (tmp_path / f"{name}.py").write_text("import os; os.close(os.open('caught', os.O_CREAT)); os._exit(3)")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "PYTHONSAFE"))}
+    code = f"import sys; sys.path[0] = {str(ROOT)!r}; {use}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert not (tmp_path / "caught").exists()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"ok|people_perception (models|run)", done.stdout), done.stdout
 
 
 def test_what_is_written_can_be_changed_by_its_owner_only(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
 
 def check_images(code: str = _IMAGES) -> Finding:
     """Numpy and OpenCV work together; a mismatched pair may end the process, so another one tries."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    # Python looks for modules in the working directory first, and a user's may hold anything.
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=False)
     if done.returncode == 0:
         numpy_version, opencv_version = done.stdout.split()
         text = f"numpy {numpy_version}, OpenCV {opencv_version}"

@@ -40,9 +40,9 @@ def load_ros(middleware: str) -> tuple[str, str]:
     """
     code = "from rclpy.utilities import get_rmw_implementation_identifier as name; print(name())"
     environment = {**os.environ, "RMW_IMPLEMENTATION": middleware}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=environment
-    )
+    # Python looks for modules in the working directory first, and a user's may hold anything.
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode == 0:
         return done.stdout.strip(), ""
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]

@@ -8,11 +8,10 @@ import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from people_perception.transports import missing
+from people_perception.transports import missing, own_command
 
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 10.0
@@ -34,7 +33,7 @@ class GraphProcess:
         libc = ctypes.CDLL(None)  # loaded here, because little is allowed between fork and exec
         with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "people_perception", "run", *arguments],
+                own_command(["run", *arguments]),
                 env={**os.environ, **missing(), "PYTHONUNBUFFERED": "1", "RCUTILS_COLORIZED_OUTPUT": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -186,9 +186,10 @@ def _cv_bridge() -> Callable[[Image, str], NDArray] | None:
     if importlib.util.find_spec("cv_bridge") is None:
         return None
     # A cv_bridge that was built for another numpy imports all the same, and its first conversion ends the process with
-    # a segmentation fault. So that one happens in another process.
+    # a segmentation fault. So that one happens in another process, which imports nothing from the working directory.
+    command = [sys.executable, "-c", _CV_BRIDGE_PROBE]
     try:
-        subprocess.run([sys.executable, "-c", _CV_BRIDGE_PROBE], check=True, capture_output=True, timeout=30)
+        subprocess.run(command, cwd="/", check=True, capture_output=True, timeout=30)
         from cv_bridge import CvBridge
     except (OSError, subprocess.SubprocessError, ImportError) as error:
         logging.getLogger(__name__).warning("cv_bridge does not work here, OpenCV converts instead: %s", error)
