@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Lint, types and all tests. With CI=true or --all, the tests of what depends on ROS once more on ROS 2 Kilted.
-# Other arguments go to pytest: tools/test.sh test/decoders -k dbscan
+# Other arguments go to pytest, which works in several processes: tools/test.sh test/decoders -k dbscan -n 0
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,7 +27,7 @@ stage() {
 
 # pytest says itself what passed and how long it took, in the last line that it prints.
 run_pytest() {
-  python -m pytest "$@" || failed+=("pytest on ROS 2 $ROS_DISTRO")
+  python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@" || failed+=("pytest on ROS 2 $ROS_DISTRO")
 }
 
 stage "bootstrap" tools/bootstrap.sh --test
