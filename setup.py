@@ -12,6 +12,7 @@ NODES = (
     "peoplesegnet_node",
     "overlay_node",
     "anonymize_node",
+    "people_node",
     "people_3d_node",
     "people_perception_node",
 )

@@ -22,6 +22,7 @@ RANKS = {
     "palette": 0,
     "association": 1,
     "anonymize": 2,
+    "people": 2,
     "tracking": 2,
     "people_3d": 1,
     "message_fields": 1,

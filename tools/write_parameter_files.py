@@ -18,7 +18,15 @@ import yaml
 
 from people_perception.catalogue import load_catalogue
 from people_perception.decoders import decoder_class, make_decoder
-from people_perception.ros.parameters import ANONYMIZE, OVERLAY, PEOPLE_3D, PERCEPTION, Parameter, option_parameters
+from people_perception.ros.parameters import (
+    ANONYMIZE,
+    OVERLAY,
+    PEOPLE,
+    PEOPLE_3D,
+    PERCEPTION,
+    Parameter,
+    option_parameters,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 LICENCE = "# Copyright 2026 The people_perception authors\n# SPDX-License-Identifier: Apache-2.0\n"
@@ -27,6 +35,7 @@ HEADERS = {
     "perception": "Parameters of the perception nodes, with defaults. Those of models that do not run are ignored.",
     "overlay": "Parameters of the overlay node, with their defaults.",
     "anonymize": "Parameters of the anonymize node, with their defaults.",
+    "people": "Parameters of the people node, with their defaults.",
     "people_3d": "Parameters of the node for positions in space, with their defaults.",
 }
 
@@ -41,6 +50,7 @@ def tables() -> dict[str, list[Parameter]]:
         "perception": perception,
         "overlay": list(OVERLAY),
         "anonymize": list(ANONYMIZE),
+        "people": list(PEOPLE),
         "people_3d": list(PEOPLE_3D),
     }
 
@@ -119,6 +129,7 @@ def markdown(parameters: dict[str, list[Parameter]]) -> str:
         "perception": "Perception nodes",
         "overlay": "Overlay node",
         "anonymize": "Anonymize node",
+        "people": "People node",
         "people_3d": "Positions in space",
     }
     for name, table in parameters.items():

@@ -111,3 +111,10 @@ def people_3d_node() -> int:
     from people_perception.ros.people_3d import People3DNode
 
     return spin([People3DNode])
+
+
+def people_node() -> int:
+    """What several models found, as one list of persons, on ``people``."""
+    from people_perception.ros.people import PeopleNode
+
+    return spin([PeopleNode])

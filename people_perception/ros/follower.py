@@ -52,7 +52,7 @@ class FollowerNode(LifecycleNode, ABC):
         self._published = Window()
         self._failed = 0
         self._last_image = self._opened = 0.0
-        self._image_topic = ""
+        self._awaited = ""  # in words: without it there is nothing to do
         self._next_diagnostics = 0.0
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -198,10 +198,11 @@ class FollowerNode(LifecycleNode, ABC):
 
         compressed = self.values.get("image_transport") == "compressed"
         # As image_transport does: the base name is remapped, then the transport's name is appended.
-        self._image_topic = self.resolve_topic_name(topic) + ("/compressed" if compressed else "")
+        topic = self.resolve_topic_name(topic) + ("/compressed" if compressed else "")
+        self._awaited = f"image on {topic}"
         self._last_image = self._opened = time.monotonic()
         profile = qos(self.values["qos.image.reliability"], self.values["qos.image.depth"])
-        self._listen(self._image_topic, CompressedImage if compressed else Image, receive, profile)
+        self._listen(topic, CompressedImage if compressed else Image, receive, profile)
 
     def _pixels(self, message: Any) -> NDArray:
         """The array of an image of `_listen_to_camera`."""
@@ -247,7 +248,7 @@ class FollowerNode(LifecycleNode, ABC):
             text = f"{rate:.1f} Hz" if self._inputs else "idle: nobody subscribes"
             complaint = ""
             if self._inputs and now - self._last_image > STALE:
-                complaint = f"no image on {self._image_topic} for {now - self._last_image:.1f} s"
+                complaint = f"no {self._awaited} for {now - self._last_image:.1f} s"
             elif self._inputs:
                 complaint = self._complaint(now)
             if complaint:

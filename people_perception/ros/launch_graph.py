@@ -25,7 +25,13 @@ _EXECUTABLES = {
     "peoplesegnet": "peoplesegnet_node",
 }
 # Nodes that work on what the models publish, by the argument that starts them.
-_FOLLOWERS = {"overlay": "overlay_node", "anonymize": "anonymize_node", "people_3d": "people_3d_node"}
+_FOLLOWERS = {
+    "overlay": "overlay_node",
+    "anonymize": "anonymize_node",
+    "people": "people_node",
+    "people_3d": "people_3d_node",
+}
+_WITHOUT_CAMERA = ("people", "people_3d")  # or with a depth camera, which JPEG does not suit
 
 
 def arguments(models: str) -> list[DeclareLaunchArgument]:
@@ -47,6 +53,8 @@ def arguments(models: str) -> list[DeclareLaunchArgument]:
         ("overlay_config", str(config / "overlay.yaml"), "Parameter file of the overlay node.", None),
         ("anonymize", "false", "Also publish the image with faces covered; faces must be among the models.", _BOOLEAN),
         ("anonymize_config", str(config / "anonymize.yaml"), "Parameter file of the anonymize node.", None),
+        ("people", "false", "Also publish one list of persons over all models, with their faces and masks.", _BOOLEAN),
+        ("people_config", str(config / "people.yaml"), "Parameter file of that node.", None),
         ("people_3d", "false", "Also publish where persons are in space; needs depth and camera_info.", _BOOLEAN),
         ("people_3d_config", str(config / "people_3d.yaml"), "Parameter file of that node.", None),
         ("depth", "depth", "Topic of the depth image that is aligned to the colour camera's.", None),
@@ -82,7 +90,7 @@ def _actions(context: LaunchContext) -> list[Node]:
         ]
     for name, executable in _FOLLOWERS.items():
         if argument[name] == "true":
-            keys = ("use_sim_time",) if name == "people_3d" else ("image_transport", "use_sim_time")
+            keys = ("use_sim_time",) if name in _WITHOUT_CAMERA else ("image_transport", "use_sim_time")
             shared = {key: _value(argument[key]) for key in keys}
             actions.append(_node(argument, executable, name, [argument[f"{name}_config"], shared]))
     if argument["rviz"] == "true":

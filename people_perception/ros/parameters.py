@@ -209,8 +209,9 @@ PEOPLE_3D = (
         "source",
         str,
         "detections",
-        "Who is located: boxes by the depth of their inner part, or instances by that of their masks.",
-        choices=("detections", "instances"),
+        "Who is located: boxes (also those of the people view) by the depth of their inner part, instances by that of "
+        "their masks.",
+        choices=("detections", "instances", "people"),
     ),
     _fixed("labels", list, ["person"], "What is located of what the source holds."),
     _fixed("rectified", bool, False, "The image is rectified: use P of CameraInfo, without distortion, instead of K."),
@@ -231,6 +232,27 @@ PEOPLE_3D = (
     _live("max_wait", float, 0.5, "Seconds that a result waits for depth and transform.", minimum=0.01, maximum=10),
     _live("nearest", float, 0.2, "Least depth in metres that is believed.", minimum=0, maximum=100),
     _live("farthest", float, 20.0, "Greatest depth in metres that is believed.", minimum=0.1, maximum=1000),
+)
+
+PEOPLE_SOURCES = ("detections", "faces", "instances")
+
+PEOPLE = (
+    AUTOSTART,
+    *OUTPUT,
+    _fixed(
+        "sources",
+        list,
+        list(PEOPLE_SOURCES),
+        "Topics that are joined: of detections, faces, instances those named here that somebody publishes.",
+    ),
+    _live(
+        "max_wait",
+        float,
+        2.0,
+        "Seconds that a result waits for those of the slowest model; then its image is left out.",
+        minimum=0.01,
+        maximum=10,
+    ),
 )
 
 _TYPES = {

@@ -19,8 +19,8 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray
 from people_perception.ros import executables
 from people_perception.share import share_folder
 
-IMAGES = ("overlay", "anonymized", "segmentation/mask", "segmentation/colored", "instances/mask")
-ARRAYS = ("detections", "faces", "instances")
+IMAGES = ("overlay", "anonymized", "segmentation/mask", "segmentation/colored", "instances/mask", "people/mask")
+ARRAYS = ("detections", "faces", "instances", "people")
 EXECUTABLES = sorted(name for name in vars(executables) if name.endswith("_node"))
 # Every model and every source, so that every topic that a node can open is opened.
 PARAMETERS = """
@@ -120,9 +120,10 @@ def running(
     [
         (("/people", "instances"), "/people"),
         (("/other", "detections", "image_transport:=compressed", "use_sim_time:=true"), "/other"),
+        (("/joined", "people"), "/joined"),
     ],
     indirect=["running"],
-    ids=["raw", "compressed"],
+    ids=["raw", "compressed", "people"],
 )
 def test_the_policy_covers_what_the_nodes_open_and_nothing_else(
     running: tuple[dict[str, Node], Node, SingleThreadedExecutor], namespace: str
@@ -130,13 +131,11 @@ def test_the_policy_covers_what_the_nodes_open_and_nothing_else(
     nodes, observer, executor = running
     allowed = policy(namespace)
     assert set(allowed) == set(nodes)
-    # Of each camera the transport that is not asked for, the clock where it is not the time, and the other source.
-    if namespace == "/people":
-        unused = {"image/compressed", "ir_image/compressed", "/clock"}
-        allowed["people_3d"]["subscribe"].remove(f"{namespace}/detections")
-    else:
-        unused = {"image", "ir_image"}
-        allowed["people_3d"]["subscribe"] -= {f"{namespace}/instances", f"{namespace}/instances/mask"}
+    # Of each camera the transport that is not asked for, the clock where it is not the time, and the other sources.
+    unused = {"image", "ir_image"} if namespace == "/other" else {"image/compressed", "ir_image/compressed", "/clock"}
+    sources = {"/people": ["instances", "instances/mask"], "/other": ["detections"], "/joined": ["people"]}
+    others = {topic for topics in sources.values() for topic in topics} - set(sources[namespace])
+    allowed["people_3d"]["subscribe"] -= {f"{namespace}/{topic}" for topic in others}
     for names in allowed.values():
         names["subscribe"] -= {full_name(name, "", namespace) for name in unused}
         if not hasattr(observer, "_type_description_service"):  # ROS 2 Humble has no type descriptions

@@ -64,7 +64,7 @@ def test_a_launch_file_compiles_and_starts_models_that_exist(path: Path) -> None
 def test_every_executable_and_configuration_file_that_is_named_exists() -> None:
     named = texts(SHARED)
     nodes = {t for t in named if t.endswith("_node")}
-    assert nodes == {"people_perception_node", "overlay_node", "anonymize_node", "people_3d_node"} | {
+    assert nodes == {"people_perception_node", "overlay_node", "anonymize_node", "people_node", "people_3d_node"} | {
         f"{name}_node" for name in ("peoplenet", "facedetect_ir", "peoplesemsegnet", "peoplesegnet")
     }
     assert nodes <= executables()

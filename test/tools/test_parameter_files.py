@@ -23,7 +23,7 @@ def test_a_derived_file_is_up_to_date(path: Path) -> None:
     assert path.read_text() == FILES[path], f"run tools/write_parameter_files.py: {path.name} is not up to date"
 
 
-@pytest.mark.parametrize("name", ["perception", "overlay", "anonymize", "people_3d"])
+@pytest.mark.parametrize("name", ["perception", "overlay", "anonymize", "people", "people_3d"])
 def test_a_configuration_fits_the_schema(name: str) -> None:
     jsonschema.Draft7Validator(SCHEMA).validate(yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
 
