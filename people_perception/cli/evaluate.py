@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 
 EXAMPLE = """people_perception evaluate --annotations instances.json --images photos --model peoplenet --output errors
 people_perception evaluate --annotations instances.json --images photos --model peoplesemsegnet --json
-people_perception evaluate --format bag --annotations last_week --truth /truth/detections --model peoplenet"""
+people_perception evaluate --format bag --annotations last_week --truth /truth/detections --model peoplenet
+people_perception evaluate --format mot --annotations MOT17-04-SDP --model peoplenet --json"""
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = add_command(subparsers, "evaluate", "Measure a model on annotated images.", run, EXAMPLE)
-    parser.add_argument("--format", choices=("coco", "bag"), default="coco", help="of the annotations")
+    parser.add_argument("--format", choices=("coco", "bag", "mot"), default="coco", help="of the annotations")
     parser.add_argument(
         "--annotations",
         required=True,
         type=Path,
         metavar="FILE",
-        help="COCO JSON with the model's labels; or a recording with images and the truth about them",
+        help="COCO JSON with the model's labels; a recording with images and the truth about them; "
+        "or gt.txt or the folder of a sequence of MOTChallenge, which measures tracking",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images that the JSON is about")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images that they are about")
     parser.add_argument("--truth", metavar="TOPIC", help="of a recording: Detection2DArray, or Image for masks")
     parser.add_argument("--camera", metavar="TOPIC", help="of a recording: the images")
     add_model_arguments(parser)
@@ -47,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
     if args.format == "coco" and args.images is None:
         raise ValueError("--images is missing: the folder of the images that the annotations are about")
-    if args.format == "coco" and (args.truth or args.camera):
+    if args.format != "bag" and (args.truth or args.camera):
         raise ValueError("--truth and --camera are topics of a recording; they need --format bag")
+    if args.format == "mot":
+        return _evaluate_tracking(args)
     with tempfile.TemporaryDirectory(prefix="people_perception_evaluate_") as scratch:
         return _evaluate(args, Path(scratch))
 
@@ -79,6 +83,25 @@ def _evaluate(args: argparse.Namespace, scratch: Path) -> int:
         print_json({"model": model.spec.name, "device": model.device, **report})
     else:
         print(table(("figure", "value"), figures.items()))
+    return 0
+
+
+def _evaluate_tracking(args: argparse.Namespace) -> int:
+    from people_perception.evaluation.mot import evaluate_tracking, read_sequence
+
+    if args.output:
+        raise ValueError("--output shows single images; it does not go with --format mot")
+    sequence = read_sequence(args.annotations, args.images)
+    model = model_from(args)
+    note(f"{model.spec.title} on {model.device}: {model.selection.reason}")
+    note(f"{sequence.name}: {len(sequence.images)} images at {sequence.rate:g} Hz")
+    with progress(len(sequence.images), "evaluate") as bar:
+        report = evaluate_tracking(model, sequence, bar.update)
+    model.close()
+    if args.json:
+        print_json({"model": model.spec.name, "device": model.device, **report})
+    else:
+        print(table(("figure", "value"), [(name, _text(value)) for name, value in report.items()]))
     return 0
 
 

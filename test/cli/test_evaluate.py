@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 import networks
@@ -108,3 +111,73 @@ def test_a_mistake_is_one_line_and_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err.splitlines()[-1]
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> tuple[object, ...]:
+    """Ten images of a person who walks, and from the sixth on is suddenly far away."""
+    pytest.importorskip("trackers")
+    folder = tmp_path / "walk"
+    for name in ("img1", "gt"):
+        (folder / name).mkdir(parents=True)
+    rows = []
+    for number in range(1, 11):
+        x = 96 + 16 * number + (480 if number > 5 else 0)
+        image = np.zeros((544, 960, 3), np.uint8)
+        image[240:256, x : x + 16, 2] = 255
+        cv2.imwrite(str(folder / "img1" / f"{number:06}.png"), image)
+        # The network's box around the cell; pixels of MOTChallenge count from 1.
+        rows.append(f"{number},1,{x + 0.5 - 80 + 1},{240.5 - 80 + 1},160,160,1,1,1")
+    (folder / "gt" / "gt.txt").write_text("\n".join(rows))
+    weights = networks.detectnet(tmp_path / "net.onnx")
+    return ("--format", "mot", "--model", "peoplenet", "--weights", weights, "--option", "clustering=nms")
+
+
+def test_a_sequence_of_motchallenge(
+    walk: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "walk"
+    assert run(*walk, "--annotations", folder / "gt" / "gt.txt", "--images", folder / "img1", "--json") == 0
+    figures = answer(capsys)
+    # Without an id in the first image of each half; then one person has two ids.
+    assert (figures["true_positives"], figures["false_negatives"], figures["false_positives"]) == (8, 2, 0)
+    assert figures["id_switches"] == 1
+    assert figures["MOTA"] == pytest.approx((8 - 1) / 10)
+    assert figures["MOTP"] == pytest.approx(1, abs=0.001)
+    assert figures["IDF1"] == pytest.approx(2 * 4 / (8 + 10))
+    assert {"HOTA", "model", "device", "frames", "ms_per_frame"} <= figures.keys()
+    assert run(*walk, "--annotations", folder) == 0
+    out, err = capsys.readouterr()
+    assert dict(line.split() for line in out.splitlines())["MOTA"] == "0.7000"
+    assert "walk: 10 images at 30 Hz" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--output", "errors"), "--output shows single images; it does not go with --format mot"),
+        (("--truth", "/t"), "--truth and --camera are topics of a recording; they need --format bag"),
+        (("--images", "nowhere"), "nowhere: no image of frame 1 of gt.txt; expected one like 000001.jpg"),
+    ],
+)
+def test_a_mistake_with_a_sequence_is_one_line_and_2(
+    walk: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
+) -> None:
+    assert run(*walk, "--annotations", tmp_path / "walk", *more) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and message in err.splitlines()[-1]
+
+
+def test_masks_cannot_be_tracked(walk: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = networks.semantic(tmp_path / "semantic.onnx")
+    common = ("--format", "mot", "--annotations", tmp_path / "walk")
+    assert run(*common, "--model", "peoplesemsegnet", "--weights", weights) == 2
+    assert "peoplesemsegnet gives no boxes of persons, so there is nothing to track" in capsys.readouterr().err
+
+
+def test_without_the_library_of_tracking_it_is_one_line(
+    walk: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trackers", None)
+    assert run(*walk, "--annotations", tmp_path / "walk") == 2
+    assert "tracking needs the Python package trackers" in capsys.readouterr().err.splitlines()[-1]
