@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -188,6 +189,8 @@ def find_plan(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
     plan = plan_path(folder, key)
     if plan.exists():
         try:
+            for path in (folder, plan):
+                check_writers(path)
             record = check_plan(plan, key.runtime)
         except PerceptionError as error:
             return None, str(error)
@@ -207,6 +210,16 @@ def find_plan(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
     return None, "never built"
 
 
+def check_writers(path: Path) -> None:
+    """A plan is a program: nobody else may put one here.
+
+    Raises:
+        PerceptionError: every user of this machine may write to it.
+    """
+    if path.stat().st_mode & stat.S_IWOTH:
+        raise PerceptionError(f"{path}: everybody can write to it; chmod o-w it, or set PP_ENGINE_DIR")
+
+
 @contextmanager
 def folder_lock(folder: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Be the only writer in ``folder``, which is made if need be; what a killed writer left is removed.
@@ -216,10 +229,11 @@ def folder_lock(folder: Path, waiting: Callable[[], None] = lambda: None) -> Ite
         waiting: called every tenth of a second while another process holds the lock.
 
     Raises:
-        PerceptionError: the folder cannot be made or locked.
+        PerceptionError: the folder cannot be made or locked, or everybody can write to it.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o775, parents=True, exist_ok=True)
+        check_writers(folder)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise PerceptionError(f"{folder}: {(error.strerror or str(error)).lower()}; set PP_ENGINE_DIR") from error
@@ -270,6 +284,7 @@ def store_plan(folder: Path, key: EngineKey, finished: Path, details: Mapping[st
     try:
         draft.write_text(text, encoding="utf-8")
         for path in (draft, finished):
+            path.chmod(0o644)  # whatever the umask of a service or a container is
             _sync(path)
         draft.replace(sidecar_path(plan))
         finished.replace(plan)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from people_perception.engines.base import TensorInfo
-from people_perception.engines.cache import engine_folder
+from people_perception.engines.cache import check_writers, engine_folder
 from people_perception.errors import PerceptionError
 
 _DTYPES = {
@@ -124,7 +124,8 @@ def _provider_options(provider: str) -> dict[str, str]:
         return {}
     # Without a cache it builds its engines, which takes minutes, each time.
     folder = engine_folder() / "onnxruntime"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o775, parents=True, exist_ok=True)
+    check_writers(folder)
     return {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder)}
 
 

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from people_perception.errors import PerceptionError
+from people_perception.errors import PerceptionError, one_line
 
 Report = Callable[[int, "int | None"], None]
 """Called with the bytes that are there and the bytes expected, None when the server does not say."""
 
 _BLOCK = 1 << 18
 _REDIRECTS = 5
+_NUMBER = re.compile(r"[0-9]{1,18}")
+"""What a server may say in digits; Python takes more for digits, and has no number for some."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,13 @@ def check_address(url: str) -> None:
     """Only https, except on this machine.
 
     Raises:
-        UnavailableError: another scheme, or credentials inside the address.
+        UnavailableError: no address, another scheme, or credentials inside the address.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only now
+    except ValueError as error:
+        raise UnavailableError(f"no address: {one_line(error)}") from error
     if parts.username or parts.password:
         raise UnavailableError("credentials inside an address are not accepted")
     if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(parts.hostname or "")):
@@ -210,6 +216,8 @@ class _Download:
                 raise _InterruptedError(f"no answer from {urlsplit(here).hostname}") from error
             except requests.exceptions.RequestException as error:
                 raise _InterruptedError(f"cannot reach {urlsplit(here).netloc}", connected=False) from error
+            except ValueError as error:  # it looks at the address of a redirect, even one that it does not follow
+                raise UnavailableError(f"redirects to no address: {one_line(error)}") from error
             if response.status_code not in (301, 302, 303, 307, 308):
                 return response
             response.close()
@@ -301,11 +309,11 @@ def _loopback(host: str) -> bool:
 
 def _length(response: Any) -> int | None:
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _content_range(text: str) -> tuple[int, int | None]:
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
+    match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", text)
     if not match:
         return -1, None
     return int(match[1]), None if match[2] == "*" else int(match[2])
@@ -313,4 +321,4 @@ def _content_range(text: str) -> tuple[int, int | None]:
 
 def _retry_after(response: Any) -> float:
     text = response.headers.get("Retry-After", "")
-    return min(float(text), 60.0) if text.isdigit() else 0.0
+    return min(float(text), 60.0) if _NUMBER.fullmatch(text) else 0.0

@@ -31,8 +31,9 @@ def folder_lock(folder: Path, on_wait: Callable[[Path], None] = lambda folder: N
         PerceptionError: the folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        folder.mkdir(mode=0o775, parents=True, exist_ok=True)
+        # Not through a link, which somebody may have put into a shared folder.
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         reason = os.strerror(error.errno or errno.EIO)
         raise PerceptionError(f"{folder}: {reason}; set PP_MODEL_DIR to a folder that you may write") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -247,6 +248,32 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PerceptionError, match="set PP_ENGINE_DIR"), folder_lock(tmp_path / "file" / "engines"):
         pass
+
+
+@pytest.mark.parametrize("victim", ["folder", "plan"])
+def test_a_plan_that_everybody_can_write_is_not_loaded(tmp_path: Path, victim: str) -> None:
+    plan = stored(tmp_path)
+    path = tmp_path if victim == "folder" else plan
+    path.chmod(0o777)
+    found, why = find_plan(tmp_path, KEY)
+    assert found is None and why == f"{path}: everybody can write to it; chmod o-w it, or set PP_ENGINE_DIR"
+    if victim == "folder":  # nor is one built there
+        with pytest.raises(PerceptionError, match="everybody can write to it"), folder_lock(tmp_path):
+            pass
+    else:
+        rebuilt = stored(tmp_path)
+        assert find_plan(tmp_path, KEY) == (rebuilt, "")
+
+
+def test_what_is_stored_belongs_to_its_owner_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        plan = stored(tmp_path / "engines")
+    finally:
+        os.umask(before)
+    for path in (plan.parent, plan, sidecar_path(plan)):
+        assert path.stat().st_mode & stat.S_IWOTH == 0, path
+    assert find_plan(plan.parent, KEY) == (plan, "")
 
 
 def test_where_engines_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

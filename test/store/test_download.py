@@ -107,6 +107,14 @@ def test_pauses_grow_and_the_server_may_ask_for_more(site: Site, url: str, part:
     assert 0.1 + 0.2 + 1.0 <= time.monotonic() - begin < 3.0
 
 
+@pytest.mark.parametrize("after", ["\xb2", "-1", "1e9", "9" * 5000])
+def test_a_pause_that_is_no_number_is_none(site: Site, url: str, part: Path, after: str) -> None:
+    site.faults["/file"] = [Fault(status=503, retry_after=after)]
+    begin = time.monotonic()
+    download([url], part, QUICK)
+    assert time.monotonic() - begin < 1.0
+
+
 def test_a_body_that_ends_early_is_never_complete(site: Site, url: str, part: Path) -> None:
     site.marks = False
     site.always["/file"] = Fault(cut=300_000)
@@ -168,6 +176,8 @@ def test_a_redirect_within_the_host_is_followed(site: Site, url: str, part: Path
         ("https://evil.example/file", "redirects to evil.example, which is not allowed"),
         ("http://evil.example/file", "only https is accepted"),
         ("file:///etc/hostname", "only https is accepted"),
+        ("https://[x/file", "redirects to no address"),
+        ("https://127.0.0.1:99999/file", "no address: Port out of range"),
         ("", "more than 5 redirects"),
     ],
 )

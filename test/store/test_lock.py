@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from people_perception.errors import PerceptionError
-from people_perception.store.lock import folder_lock
+from people_perception.store.lock import LOCK, folder_lock
 
 
 def test_a_second_writer_is_told_that_it_waits_and_then_has_it(tmp_path: Path) -> None:
@@ -37,3 +39,20 @@ def test_a_folder_that_cannot_be_made_names_the_way_out(tmp_path: Path) -> None:
         folder_lock(tmp_path / "file" / "model"),
     ):
         pass
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / LOCK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PerceptionError, match="set PP_MODEL_DIR"), folder_lock(tmp_path):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_others_cannot_write_to_a_folder_that_it_makes(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with folder_lock(tmp_path / "model"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model").stat().st_mode & stat.S_IWOTH == 0
