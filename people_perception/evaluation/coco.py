@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from people_perception.errors import PerceptionError
 from people_perception.evaluation.metrics import Truth
+from people_perception.evaluation.segmentation import mask_problem
 from people_perception.geometry import Size
 from people_perception.results import Detections
 
@@ -153,6 +154,10 @@ class CocoDataset:
             raise PerceptionError(
                 f"{self.path}: an annotation of image {row['image_id']} has no mask; this model needs masks"
             )
+        image = self._coco.imgs[row["image_id"]]
+        problem = mask_problem(row["segmentation"], (image["width"], image["height"]))
+        if problem:
+            raise PerceptionError(f"{self.path}: a mask of image {row['image_id']} is none: {problem}")
 
 
 def result_rows(
@@ -182,7 +187,7 @@ def _read(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PerceptionError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PerceptionError(f"{path}: not JSON: {error}") from error
     fields = {
         "images": ("id", "file_name", "width", "height"),

@@ -174,7 +174,8 @@ def test_a_file_that_is_not_coco_is_named(
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("[1]", "no list 'images'"), ("{", "not JSON"), (None, "no such file")]
+    ("content", "message"),
+    [("[1]", "no list 'images'"), ("{", "not JSON"), ("[" * 100_000, "not JSON"), (None, "no such file")],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, message: str) -> None:
     path = tmp_path / "annotations.json"
@@ -182,6 +183,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | None
         path.write_text(content)
     with pytest.raises(PerceptionError, match=f"annotations.json: {message}"):
         CocoDataset(path, tmp_path, LABELS)
+
+
+@pytest.mark.parametrize("mask", [[[0, 0, 1e9, 0, 1e9, 1e9]], {"size": [60, 80], "counts": "PPPP0" * 50}])
+def test_masks_that_pycocotools_crashes_at_are_named(write: Callable[..., Path], tmp_path: Path, mask: Any) -> None:
+    dataset = CocoDataset(write(square(10, 20, 8, segmentation=mask)), tmp_path, LABELS)
+    with pytest.raises(PerceptionError, match="annotations.json: a mask of image 1 is none: "):
+        dataset.class_mask(dataset.images[0])
 
 
 def test_masks_that_are_needed_and_missing_are_named(write: Callable[..., Path], tmp_path: Path) -> None:
