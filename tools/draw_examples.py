@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the pictures of the nodes that work on the models' results, and measures what such a node costs per frame.
 
-Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people_3d|association
+Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people_3d|association|people
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from people_perception.people_3d import Position
+from people_perception.results import Detections
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 
@@ -67,7 +68,6 @@ def tracking() -> None:
     """The astronaut while the camera of the bundled scene goes past her, and the cost of five and fifty persons."""
     from people_perception import load_model
     from people_perception.draw import annotated
-    from people_perception.results import Detections
     from people_perception.sources.scene import SceneSource
     from people_perception.tracking import Tracker
 
@@ -97,7 +97,6 @@ def people_3d() -> None:
     """A room seen by a made-up depth camera: what it sees, and where the persons are from above; and the cost."""
     from people_perception.draw import draw_detections
     from people_perception.people_3d import locate, make_camera
-    from people_perception.results import Detections
 
     size, focal, wall = (640, 360), 400.0, 6.0
     camera = make_camera(size, [focal, 0, 319.5, 0, focal, 179.5, 0, 0, 1], "plumb_bob", [])
@@ -165,7 +164,6 @@ def association() -> None:
     from people_perception import load_model
     from people_perception.association import faces_of_persons, same_persons
     from people_perception.draw import draw_detections
-    from people_perception.results import Detections
 
     image = np.concatenate([portrait()[:, 60:], portrait()[:, ::-1]], axis=1)
     found = load_model("open_person", confidence_threshold=0.35)(image)
@@ -184,7 +182,58 @@ def association() -> None:
             print(f"{work.__name__}: {cost:.2f} ms, {people} persons")
 
 
-EXAMPLES = {"anonymize": anonymize, "tracking": tracking, "people_3d": people_3d, "association": association}
+def people() -> None:
+    """The bundled scene by three models: one id and one colour for each person's box, face and mask; and the cost."""
+    from people_perception import load_model
+    from people_perception.draw import draw_detections, draw_mask, to_colour
+    from people_perception.people import join_people, renumbered
+    from people_perception.results import Instances
+    from people_perception.sources.scene import SceneSource
+    from people_perception.tracking import Tracker, tracked
+
+    person, face = load_model("open_person", confidence_threshold=0.3), load_model("open_face")
+    instance = load_model("open_instances", confidence_threshold=0.3)
+    scene, pictures = SceneSource(), []
+    trackers = Tracker(person.spec.labels), Tracker(instance.spec.labels, at_once=True)
+    for index in range(23):
+        image, now = scene.picture(index).image, scene.picture(index).time
+        found, masked = person(image), instance(image)
+        assert isinstance(masked, Instances)
+        found, masked = tracked(trackers[0], found, now), tracked(trackers[1], masked, now)
+        everyone = join_people(found, face(image), masked.detections)
+        if index in (6, 22):
+            picture = to_colour(image)
+            draw_mask(picture, renumbered(masked.id_mask(), masked.ids, everyone.instance_ids))
+            draw_detections(picture, everyone.persons)
+            draw_detections(picture, everyone.faces)
+            pictures.append(cv2.resize(picture, (720, 405), interpolation=cv2.INTER_AREA))
+    save("people", np.concatenate(pictures, axis=1))
+    for count in (5, 50):
+        crowd = _crowd(count)
+        cost = milliseconds(lambda c=crowd: join_people(c, c, c))  # type: ignore[misc]
+        print(f"people: {cost:.2f} ms a frame, {count} persons with faces and instances")
+    mask, old = np.zeros((1080, 1920), np.uint16), np.arange(1, 6)
+    for value in old:
+        mask[300:900, 300 * value : 300 * value + 200] = value
+    print(f"people/mask: {milliseconds(lambda: renumbered(mask, old, old[::-1])):.2f} ms a frame, 1080p")
+
+
+def _crowd(count: int) -> Detections:
+    """Persons anywhere in a picture of 1080p, with ids."""
+    corners = np.random.default_rng(0).uniform(0, 1000, (count, 2)).astype(np.float32)
+    boxes = np.concatenate([corners, corners + np.float32((60, 150))], axis=1)
+    return Detections(
+        boxes, np.ones(count, np.float32), np.zeros(count, np.int64), ("person",), np.arange(1, count + 1)
+    )
+
+
+EXAMPLES = {
+    "anonymize": anonymize,
+    "tracking": tracking,
+    "people_3d": people_3d,
+    "association": association,
+    "people": people,
+}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in EXAMPLES:

@@ -47,6 +47,9 @@ def test_the_executables_are_where_ros_looks(installed: Path) -> None:
         "peoplesemsegnet_node",
         "peoplesegnet_node",
         "overlay_node",
+        "anonymize_node",
+        "people_node",
+        "people_3d_node",
         "people_perception_node",
     }
 
