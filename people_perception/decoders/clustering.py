@@ -84,7 +84,7 @@ def dbscan(
     n = len(order)
     if n == 0:
         return labels
-    corners, weights = corners[:, order], weights[order]
+    corners, weights = corners.take(order, axis=1), weights[order]  # rows that lie in one piece, unlike [:, order]
     bands, pairs, own = _neighbours(corners, radius, key)
     core = _cores(bands, pairs, own, weights, max(int(min_samples), 1), order)
     inside = core.nonzero()[0]

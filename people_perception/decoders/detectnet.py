@@ -191,6 +191,7 @@ def _dbscan_boxes(
         return _NOTHING
     members = labels.argsort(kind="stable")
     starts = labels[members].searchsorted(np.arange(labels.max() + 2))
+    members, starts = members[starts[0] :], starts - starts[0]  # without the noise, -1
     classes = classes[members[starts[:-1]]]
     means, sums = _weighted_means(boxes[members], weights[members], starts)
     good = (means[:, 3] - means[:, 1] > np.float32(number(options, "min_height"))) & (sums >= thresholds[classes])
@@ -204,26 +205,31 @@ def _dbscan_boxes(
 def _weighted_means(
     boxes: NDArray[np.float32], weights: NDArray[np.float32], starts: Indices
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(K, 4) weighted means and (K,) weight of the boxes from each start to the next, the last start being the end.
+    """(K, 4) weighted means and (K,) weight of the boxes from each start to the next: the first is 0, the last N.
 
     In float32 and one after the other, as TAO sums: exact sums may differ from its by a thousandth of a pixel.
     """
     sizes = starts[1:] - starts[:-1]
-    means, sums = np.empty((len(sizes), 4), np.float32), np.empty(len(sizes), np.float32)
-    # Below eight numbers numpy adds in order, and zeros change nothing: all small clusters at once.
-    few = 8
-    small = (sizes < few).nonzero()[0]
-    if len(small):
-        place = starts[small, None] + np.arange(few - 1)
-        inside = place < starts[small + 1, None]
-        place[~inside] = 0
-        share = weights[place] * inside
-        sums[small] = total = share.sum(axis=1)
-        means[small] = (boxes[place] * (share / total[:, None])[:, :, None]).sum(axis=1)
-    for i in (sizes >= few).nonzero()[0]:
-        part = slice(starts[i], starts[i + 1])
-        sums[i] = total = weights[part].sum()
-        np.add.reduce(boxes[part] * (weights[part] / total)[:, None], axis=0, out=means[i])
+    count, total = len(sizes), len(weights)
+    cluster, place = np.arange(count).repeat(sizes), np.arange(total)
+    # A sum in numpy is zero and the sum of all; reduceat begins with the first number instead, so each gets a zero.
+    apart = np.zeros(total + count, np.float32)
+    apart[place + cluster + 1] = weights
+    sums = np.add.reduceat(apart, starts[:-1] + np.arange(count))
+    votes = boxes * (weights / sums[cluster])[:, None]
+    # A column for each cluster, filled up with zeros, which change nothing; clusters far above the average stay out.
+    rows = min(int(sizes.max()), 4 * total // count + 8)
+    long = (sizes > rows).nonzero()[0]
+    place -= starts[cluster]
+    columns = np.zeros((rows, count, 4), np.float32)
+    if len(long):
+        fitting = (sizes <= rows)[cluster].nonzero()[0]
+        columns[place[fitting], cluster[fitting]] = votes[fitting]
+    else:
+        columns[place, cluster] = votes
+    means = np.add.reduce(columns, axis=0)
+    for i in long:
+        np.add.reduce(votes[starts[i] : starts[i + 1]], axis=0, out=means[i])
     return means, sums
 
 
