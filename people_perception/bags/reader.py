@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 from people_perception.bags import salvage
 from people_perception.bags.messages import missing_rosbags, typestore
+from people_perception.bags.unpack import UnpackError, bound_rosbags, unpack_file, unzstd
 from people_perception.errors import PerceptionError, one_line
 
 _SUFFIXES = (".mcap", ".db3")
@@ -112,7 +112,7 @@ class Bag:
                     given += 1
                     # Bags compressed message by message say so in their metadata, which may be lost.
                     if message.data[:4] == _ZSTD:
-                        message = message._replace(data=salvage.unzstd(message.data))
+                        message = message._replace(data=unzstd(message.data))
                     yield message
             except Exception as error:  # sqlite3, zstd, struct and rosbags each have their own
                 self._problem(f"{part.name}: cannot be read on after {given} messages: {one_line(error)}")
@@ -179,9 +179,8 @@ class Bag:
             self._scratch = tempfile.TemporaryDirectory(prefix="people_perception_bag_")
         target = Path(self._scratch.name) / file.stem
         try:
-            with salvage.zstd().open(file, "rb") as packed, target.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked, 1 << 20)
-        except Exception as error:
+            unpack_file(file, target)
+        except (UnpackError, OSError) as error:
             if not target.exists() or target.stat().st_size == 0:
                 raise PerceptionError(f"cannot be decompressed: {one_line(error)}") from error
             self._problem(f"{file.name}: only a part can be decompressed: {one_line(error)}")
@@ -203,6 +202,7 @@ class _Part:
             from rosbags.rosbag2 import Reader
         except ImportError as error:
             raise missing_rosbags(error) from error
+        bound_rosbags()
         self.name = file.name
         self._reader = Reader(file)
         self._reader.open()

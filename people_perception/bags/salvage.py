@@ -7,10 +7,11 @@ from __future__ import annotations
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from people_perception.bags.unpack import UnpackError, unpack_chunk
 from people_perception.errors import PerceptionError
 
 _MAGIC = b"\x89MCAP0\r\n"
@@ -119,9 +120,9 @@ def _unpacked(chunk: bytes) -> bytes:
     compression = _text(chunk, 28)
     data = chunk[28 + 4 + len(compression) + 8 :]
     try:
-        unpacked = _UNPACKERS[compression](data)
-    except Exception as error:  # each library has its own
-        raise DamageError(f"a chunk compressed with {compression!r} is damaged: {error}") from error
+        unpacked = unpack_chunk(compression, data, size)
+    except UnpackError as error:
+        raise DamageError(f"a chunk is damaged: {error}") from error
     if len(unpacked) != size or (checksum and zlib.crc32(unpacked) != checksum):
         raise DamageError("a chunk is damaged: its checksum is wrong")
     return unpacked
@@ -130,29 +131,6 @@ def _unpacked(chunk: bytes) -> bytes:
 def _text(record: bytes, at: int) -> str:
     (size,) = struct.unpack_from("<I", record, at)
     return record[at + 4 : at + 4 + size].decode("utf-8", "replace")
-
-
-def unzstd(data: bytes) -> bytes:
-    """Decompressed zstd."""
-    return zstd().decompress(data)
-
-
-def zstd() -> Any:
-    """The module that decompresses zstd: Python's own since 3.14, before that the one that rosbags needs."""
-    try:
-        from compression import zstd as module
-    except ImportError:
-        from backports import zstd as module
-    return module
-
-
-def _unlz4(data: bytes) -> bytes:
-    import lz4.frame
-
-    return lz4.frame.decompress(data)
-
-
-_UNPACKERS: Mapping[str, Callable[[bytes], bytes]] = {"": bytes, "zstd": unzstd, "lz4": _unlz4}
 
 
 def scan_sqlite(path: Path) -> Iterator[Found]:
