@@ -19,7 +19,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from people_perception.bags.journal import FrameRecord, Journal
 from people_perception.bags.reader import Bag
+from people_perception.bags.resume import find_earlier
+from people_perception.bags.run_report import read_run_record
+from people_perception.bags.summary import Summary
 from people_perception.catalogue import load_catalogue, read_spec
 from people_perception.decoders import make_decoder
 from people_perception.engines import cache
@@ -262,6 +266,63 @@ class TestStore:
             read_record(tmp_path)
         with refused_in_one_line():
             is_accepted({"name": "a licence", "url": "https://example.com"})
+
+
+_TEXTS = ("requested", "model", "title", "engine", "device", "weights", "reason", "licence", "licence_url")
+RUN = {
+    "input": "/bags/a",
+    "command": "replay a",
+    "started": "2026-01-01T00:00:00+00:00",
+    "models": [dict.fromkeys(_TEXTS, "x")],
+    "streams": [{"camera": "/image", "model": "x", "topics": ["/people/detections"], "counts": "people"}],
+    "machine": {"memory": "1 GiB"},
+    "identity": {"models": {"x": {"options": {}}}},
+}
+
+
+class TestReplays:
+    def written(self, folder: Path) -> Path:
+        """The journal of a replay of one frame."""
+        folder.mkdir()
+        journal = Journal(folder, RUN)
+        topic = "/people/detections"
+        journal.add(FrameRecord("/image", 5, 6, 1, 1, seconds={topic: 0.1}, values={topic: 1.0}))
+        journal.finish(Summary("a", "out", frames=1, expected=1, finished=True).plain())
+        return folder
+
+    def look(self, where: Path) -> int:
+        with refused_in_one_line():
+            find_earlier(where, {"models": {"x": {"options": {}}}})
+        with refused_in_one_line():
+            return len(read_run_record(where).frames)
+        return 0
+
+    @pytest.mark.parametrize("name", ["replay.json", "frames.jsonl"])
+    def test_any_change(self, name: str, tmp_path: Path) -> None:
+        data = json.loads((self.written(tmp_path / "out") / name).read_text())
+        assert self.look(tmp_path / "out") == 1
+
+        @fuzzed(150)
+        @given(changed=mutated(data))
+        def fuzz(changed: Any) -> None:
+            with folder() as where:
+                (self.written(where / "out") / name).write_text(json.dumps(changed, default=str))
+                self.look(where / "out")
+
+        fuzz()
+
+    @pytest.mark.parametrize("name", ["replay.json", "frames.jsonl"])
+    def test_a_deep_one(self, name: str, tmp_path: Path) -> None:
+        (self.written(tmp_path / "out") / name).write_text("[" * DEEP)
+        assert self.look(tmp_path / "out") == 0
+
+    def test_one_of_an_older_version_is_understood(self, tmp_path: Path) -> None:
+        path = self.written(tmp_path / "out") / "replay.json"
+        run = json.loads(path.read_text())
+        del run["finished"]["withheld"]
+        path.write_text(json.dumps(run))
+        earlier = find_earlier(tmp_path / "out", {"models": {"x": {"options": {}}}})
+        assert earlier.summary is not None and earlier.summary.frames == 1
 
 
 class TestParameters:

@@ -16,6 +16,39 @@ RUN_FILE, FRAMES_FILE = "replay.json", "frames.jsonl"
 _FORMAT = 1
 
 
+def _object(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+_TEXT, _NUMBER, _MAPPING = {"type": "string"}, {"type": "number"}, {"type": "object"}
+_TEXTS = {"type": "array", "items": _TEXT, "minItems": 1}
+_MODEL = ("requested", "model", "title", "engine", "device", "weights", "reason", "licence", "licence_url")
+_COUNTS = ("frames", "expected", "failed", "computed", "seconds")
+_SCHEMA = _object(
+    input=_TEXT,
+    command=_TEXT,
+    started=_TEXT,
+    machine={**_MAPPING, "additionalProperties": _TEXT},
+    identity=_MAPPING,
+    models={"type": "array", "items": _object(**dict.fromkeys(_MODEL, _TEXT))},
+    streams={"type": "array", "items": _object(camera=_TEXT, model=_TEXT, counts=_TEXT, topics=_TEXTS)},
+    finished={
+        "oneOf": [
+            {"type": "null"},
+            _object(
+                input=_TEXT,
+                output=_TEXT,
+                finished={"type": "boolean"},
+                problems={"type": "array", "items": _TEXT},
+                topics={**_MAPPING, "additionalProperties": _NUMBER},
+                **dict.fromkeys(_COUNTS, _NUMBER),
+            ),
+        ]
+    },
+)
+"""What is read of a run; a file may come from another machine, or an older version."""
+
+
 @dataclass
 class FrameRecord:
     """One image of the input and what became of it.
@@ -79,6 +112,8 @@ def read_run(folder: Path) -> dict[str, Any]:
     Raises:
         PerceptionError: no replay wrote this folder, or the file is damaged.
     """
+    import jsonschema
+
     path = folder / RUN_FILE
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
@@ -86,24 +121,43 @@ def read_run(folder: Path) -> dict[str, Any]:
             raise PerceptionError(
                 f"{path}: written in format {run['format']}; expected {_FORMAT}, replay the bag again"
             )
+        problem = next(jsonschema.Draft7Validator(_SCHEMA).iter_errors(run), None)
+        if problem is not None:
+            where = ".".join(map(str, problem.absolute_path)) or "the file"
+            raise PerceptionError(f"{path}: {where} is not what replay writes; replay the bag again")
         return run
     except FileNotFoundError as error:
         raise PerceptionError(f"{folder}: no output of replay: there is no {RUN_FILE} in it") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PerceptionError(f"{path}: cannot be read: {error}") from error
 
 
 def read_frames(folder: Path) -> Iterator[FrameRecord]:
-    """The frames in their order, up to a line that was cut off."""
+    """The frames in their order, up to a line that was cut off or damaged."""
     try:
         with (folder / FRAMES_FILE).open(encoding="utf-8") as file:
             for line in file:
                 try:
-                    yield FrameRecord(**json.loads(line))
-                except (ValueError, TypeError):
+                    record = FrameRecord(**json.loads(line))
+                except (ValueError, TypeError, RecursionError):
                     return
+                if not _is_whole(record):
+                    return
+                yield record
     except FileNotFoundError:
         return
+
+
+def _is_whole(record: FrameRecord) -> bool:
+    """Whether everything has its type, and each time its value."""
+    numbers = (record.time, record.read, record.written, 0 if record.stamp is None else record.stamp)
+    tables = ((record.seconds, (int, float)), (record.values, (int, float)), (record.errors, str))
+    return (
+        isinstance(record.camera, str)
+        and all(type(number) is int for number in numbers)
+        and all(isinstance(table, dict) and all(isinstance(v, kind) for v in table.values()) for table, kind in tables)
+        and record.seconds.keys() == record.values.keys()
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -55,5 +55,5 @@ class Summary:
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Summary:
-        """The inverse of `plain`."""
-        return cls(**{f.name: values[f.name] for f in fields(cls)})
+        """The inverse of `plain`; a field that an older version did not write has its default."""
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
