@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
@@ -16,17 +17,17 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
-from people_perception.errors import PerceptionError
+from people_perception.errors import PerceptionError, one_line
 
 
 def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = None) -> int:
     """Make nodes, start those that start themselves, and spin them in this thread until SIGINT or shutdown."""
     # rclpy's own handlers raise KeyboardInterrupt wherever the code is, and launch sends SIGINT twice when its
     # terminal does too. So: until the nodes are up a signal interrupts, then it ends the loop, then it is ignored.
-    rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
     stop = threading.Event()
     nodes: list[Any] = []
     try:
+        _start_ros(arguments)
         _on_signals(signal.default_int_handler)
         executor = SingleThreadedExecutor()
         for make in makers:
@@ -40,7 +41,7 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except (PerceptionError, ParameterException, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     finally:
         _on_signals(signal.SIG_IGN)
@@ -48,6 +49,22 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
             node.close()
         rclpy.try_shutdown()
     return 0
+
+
+def _start_ros(arguments: Sequence[str] | None) -> None:
+    """Initialise ROS.
+
+    Raises:
+        PerceptionError: a remapping, a parameter or a parameter file that it does not understand.
+    """
+    given = None if arguments is None else list(arguments)
+    try:
+        rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # RCLError and UnknownROSArgsError, which rclpy keeps private
+        why = one_line(error).removeprefix("failed to initialize rcl: ")
+        if why.startswith("["):
+            why = f"unknown: {why}"
+        raise PerceptionError(f"--ros-args: {re.sub(r', at [^ ]+:[0-9]+', '', why)}") from error
 
 
 def _on_signals(handler: Any) -> None:

@@ -1,0 +1,80 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What users write behind ``--ros-args`` and into parameter files: understood, or refused in one line."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from people_perception.errors import PerceptionError
+from people_perception.ros.executables import spin
+from people_perception.share import share_folder
+
+UNDERSTOOD = "error: ROS has started"
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """An executable ignores them while it ends; the process that runs tests does not end."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def start(*arguments: str) -> int:
+    """As an executable does, up to the first node."""
+
+    def make() -> None:
+        raise PerceptionError("ROS has started")
+
+    return spin([make], ["node", "--ros-args", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-p", "models:=["], "Couldn't parse parameter override rule: '-p models:=['"),
+        (["-p", "models"], "Couldn't parse parameter override rule: '-p models'"),
+        (["-r", "nonsense"], "Couldn't parse remap rule: '-r nonsense'"),
+        (["-r", "__node:=bad-name"], "Couldn't parse remap rule: '-r __node:=bad-name'"),
+        (["-r", "image:=/a//b"], "Couldn't parse remap rule: '-r image:=/a//b'"),
+        (["--log-level", "silly"], "Couldn't parse log level: '--log-level silly'"),
+        (["--params-file", "/nowhere.yaml"], "Couldn't parse params file: '--params-file /nowhere.yaml'"),
+        (["--unknown"], "unknown: ['--unknown']"),
+    ],
+)
+def test_arguments_that_ros_does_not_understand(
+    arguments: list[str], reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert start(*arguments) == 2
+    *_, said = capfd.readouterr().err.splitlines()  # before it, rcl has a line of its own
+    assert said.startswith(f"error: --ros-args: {reason}") and "/project" not in said
+
+
+def test_those_that_it_does(capfd: pytest.CaptureFixture[str]) -> None:
+    assert start("-r", "image:=/front/image", "-p", "max_rate:=5.0") == 2
+    assert capfd.readouterr().err == f"{UNDERSTOOD}\n"
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_damage_of_a_parameter_file(data: st.DataObject, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = bytearray((share_folder("config") / "perception.yaml").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):
+            content[place] = data.draw(st.integers(0, 255))
+        else:
+            del content[place : place + data.draw(st.integers(1, 200))]
+    file = tmp_path / "perception.yaml"
+    file.write_bytes(content)
+    assert start("--params-file", str(file)) == 2
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last == UNDERSTOOD or last.startswith("error: --ros-args: ")
