@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-STAGES = ("receive", "convert", "preprocess", "inference", "decode", "message", "publish", "path")
-"""In the order of an image; ``path`` is convert, preprocess, decode and message in one go."""
+STAGES = ("receive", "convert", "preprocess", "inference", "decode", "message", "publish", "path", "followers")
+"""In the order of an image; ``path`` is convert, preprocess, decode and message in one go, ``followers`` what nodes do
+with the results."""
 
 GRAPHS = ("transport", "composed", "models", "cameras", "memory")
 """What is measured on nodes that run."""

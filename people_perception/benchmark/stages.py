@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from people_perception.benchmark import alternatives
+from people_perception.benchmark.followers import follower_calls
 from people_perception.benchmark.measurement import Measurement, measure
 from people_perception.benchmark.scenes import model_without_network, picture, sample_outputs
 from people_perception.catalogue import ModelSpec, get_spec
@@ -23,9 +24,11 @@ from people_perception.geometry import Size
 from people_perception.model import Perceiver
 from people_perception.preprocess import BufferPool, Frame
 
-VARY_WITH_PEOPLE = ("decode", "message", "publish", "path")
+VARY_WITH_PEOPLE = ("decode", "message", "publish", "path", "followers")
 
 _NEED_ROS = ("receive", "convert", "message", "publish", "path")
+
+_OF_EVERY_MODEL = ("receive", "convert", "followers")
 
 _PATH_GOAL = {"detection": 5.0, "semantic": 8.0}
 """Milliseconds that a 1080p image may take from message to message, by the task of the model."""
@@ -62,7 +65,8 @@ class Setting:
     def where(self, stage: str) -> dict[str, Any]:
         """What was varied, as far as the stage depends on it."""
         people = {"people": self.people} if stage in VARY_WITH_PEOPLE else {}
-        return {"model": self.model, "size": f"{self.size[0]}x{self.size[1]}", **people}
+        model = {} if stage in _OF_EVERY_MODEL else {"model": self.model}
+        return {**model, "size": f"{self.size[0]}x{self.size[1]}", **people}
 
 
 def measure_stage(stage: str, setting: Setting) -> Iterator[Measurement]:
@@ -173,6 +177,11 @@ def _path(setting: Setting) -> Iterator[Measurement]:
         yield taken.measurement("path", f"message to message, {topic}", goal=whole)
 
 
+def _followers(setting: Setting) -> Iterator[Measurement]:
+    for name, samples in measure(follower_calls(setting.size, setting.people), setting.rounds).items():
+        yield samples.measurement("followers", name)
+
+
 _STAGES: dict[str, Callable[[Setting], Iterator[Measurement]]] = {
     "receive": _receive,
     "convert": _convert,
@@ -182,4 +191,5 @@ _STAGES: dict[str, Callable[[Setting], Iterator[Measurement]]] = {
     "message": _message,
     "publish": _publish,
     "path": _path,
+    "followers": _followers,
 }

@@ -41,6 +41,11 @@ def lines(stage: str, model: str = "peoplenet", weights: Path | None = None) -> 
         ("message", "peoplesemsegnet", ["segmentation/mask", "segmentation/colored"]),
         ("message", "peoplesegnet", ["instances", "instances/mask"]),
         ("path", "peoplenet", ["message to message, detections"]),
+        (
+            "followers",
+            "peoplenet",
+            ["tracking", "anonymize, faces", "anonymize, whole persons", "people_3d", "people", "people, mask"],
+        ),
     ],
 )
 def test_what_a_stage_measures(stage: str, model: str, cases: list[str]) -> None:
@@ -52,7 +57,8 @@ def test_what_a_stage_measures(stage: str, model: str, cases: list[str]) -> None
         assert (line.subject, line.count) == (stage, 5)
         assert line.value > 0
         assert line.where["size"] == "320x240"
-        assert ("people" in line.where) == (stage in ("decode", "message", "path"))
+        assert ("people" in line.where) == (stage in ("decode", "message", "path", "followers"))
+        assert ("model" in line.where) == (stage not in ("convert", "followers"))
 
 
 def test_images_of_another_process_are_taken_and_messages_sent_to_one() -> None:
