@@ -16,7 +16,7 @@ from people_perception.benchmark.scenes import model_without_network, picture
 from people_perception.geometry import Size
 from people_perception.people import FACE, PERSON, join_people, renumbered
 from people_perception.people_3d import locate, make_camera
-from people_perception.results import Detections
+from people_perception.results import Detections, Instances
 from people_perception.tracking import Tracker
 
 
@@ -25,7 +25,9 @@ def follower_calls(size: Size, people: int) -> dict[str, Callable[[], Any]]:
     image = picture(size)
     found = model_without_network("peoplenet", people)(image)
     instances = model_without_network("peoplesegnet", people)(image)
-    numbered = replace(instances.detections, track_ids=np.arange(1, len(instances.detections) + 1))
+    assert isinstance(found, Detections) and isinstance(instances, Instances)
+    ids = np.arange(1, len(instances.detections) + 1)
+    numbered = replace(instances.detections, track_ids=ids)
     mask = instances.id_mask()
     joined = join_people(found, None, numbered)
     return {
@@ -34,7 +36,7 @@ def follower_calls(size: Size, people: int) -> dict[str, Callable[[], Any]]:
         "anonymize, whole persons": _anonymize(image, found, PERSON),
         "people_3d": _people_3d(size, found),
         "people": lambda: join_people(found, None, numbered),
-        "people, mask": lambda: renumbered(mask, numbered.track_ids, joined.instance_ids),
+        "people, mask": lambda: renumbered(mask, ids, joined.instance_ids),
     }
 
 
