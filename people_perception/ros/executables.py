@@ -26,15 +26,22 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
     # terminal does too. So: until the nodes are up a signal interrupts, then it ends the loop, then it is ignored.
     stop = threading.Event()
     nodes: list[Any] = []
+
+    def interrupt(*_: object) -> None:
+        # Where a library swallows the exception, as an import in C may, the loop ends at its first look.
+        stop.set()
+        raise KeyboardInterrupt
+
     try:
         _start_ros(arguments)
-        _on_signals(signal.default_int_handler)
+        _on_signals(interrupt)
         executor = SingleThreadedExecutor()
         for make in makers:
             nodes.append(make())
             executor.add_node(nodes[-1])
         for node in nodes:
-            bring_up(node)
+            if not stop.is_set():
+                bring_up(node)
         _on_signals(lambda *_: stop.set())
         while not stop.is_set():
             executor.spin_once(timeout_sec=0.2)

@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from people_perception.errors import PerceptionError
 from people_perception.ros.executables import spin
@@ -56,6 +61,41 @@ def test_arguments_that_ros_does_not_understand(
     assert start(*arguments) == 2
     *_, said = capfd.readouterr().err.splitlines()  # before it, rcl has a line of its own
     assert said.startswith(f"error: --ros-args: {reason}") and "/project" not in said
+
+
+class Deaf(LifecycleNode):
+    """Swallows what a signal raises, as ``import onnxruntime`` does when it comes in the middle."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.declare_parameter("autostart", True)
+        self.configured = 0
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.configured += 1
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        return TransitionCallbackReturn.FAILURE
+
+    def close(self) -> None:
+        self.destroy_node()
+
+
+def test_a_signal_that_is_swallowed_while_a_model_loads_ends_the_executable_all_the_same() -> None:
+    nodes: list[Deaf] = []
+
+    def make(name: str) -> Deaf:
+        nodes.append(Deaf(name))
+        return nodes[-1]
+
+    asked = threading.Timer(10, os.kill, (os.getpid(), signal.SIGTERM))  # else this test would not end
+    asked.start()
+    start_time = time.monotonic()
+    assert spin([lambda: make("first"), lambda: make("second")], ["node"]) == 0
+    asked.cancel()
+    assert time.monotonic() - start_time < 5
+    assert [node.configured for node in nodes] == [1, 0]
 
 
 def test_those_that_it_does(capfd: pytest.CaptureFixture[str]) -> None:
