@@ -63,7 +63,7 @@ class PeopleNode(FollowerNode):
 
     def _receive(self, source: str, message: Any) -> None:
         self._last_image = time.monotonic()
-        if source in _OF_PERSONS:
+        if source == next((s for s in _OF_PERSONS if s in self._live), None):
             self._matcher.add_image(message)  # in place of the image: where nobody looked for persons are no people
         self._matcher.add_result(source, message)
 

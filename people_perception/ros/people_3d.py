@@ -88,6 +88,8 @@ class People3DNode(FollowerNode):
         self._arrived.set()
 
     def _on_result(self, message: Any) -> None:
+        if self._transforms is not None:
+            self._transforms.look_at(message.header)
         self._pending.append((message, time.monotonic()))
         self._arrived.set()
 

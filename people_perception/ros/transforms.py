@@ -57,16 +57,19 @@ class Transforms:
             self._listener.unregister()
         self._listener = None
 
+    def look_at(self, header: Any) -> None:
+        """A result came; one from more than a second before the latest means that time began anew, as a bag does."""
+        stamp = stamp_ns(header)
+        if stamp < self._last - _TIME_JUMP_NS:
+            self._buffer.clear()  # tf2 drops what is older than all that it remembers
+        self._last = stamp
+
     def find(self, header: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Rotation (4,) x, y, z, w and translation (3,) in metres of a header's frame in the target, at its stamp.
 
         Raises:
             PerceptionError: tf2 does not know them, or not yet.
         """
-        stamp = stamp_ns(header)
-        if stamp < self._last - _TIME_JUMP_NS:  # a bag began anew, and tf2 drops what is older than all it remembers
-            self._buffer.clear()
-        self._last = stamp
         try:
             message = self._buffer.lookup_transform(
                 self.target, header.frame_id, Time.from_msg(header.stamp), Duration()
