@@ -7,6 +7,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 _BLOCK = 1 << 20
 _MAX_MEMBERS = 10_000
-_MAX_HEADER = 1 << 18
+_MAX_HEADER = 1 << 16
 """Bytes of what a tar says before a member's content. tarfile reads them at once, whatever length they claim."""
 _OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 DAMAGED = (
@@ -33,6 +34,9 @@ DAMAGED = (
     NotImplementedError,
     RuntimeError,
     ValueError,
+    LookupError,
+    OverflowError,
+    struct.error,
 )
 """What Python's readers of archives raise at damage."""
 

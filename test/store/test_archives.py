@@ -8,11 +8,14 @@ import gzip
 import io
 import os
 import tarfile
+import tempfile
 import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from people_perception.errors import PerceptionError
 from people_perception.store.archives import is_archive, unpack
@@ -112,6 +115,38 @@ def test_a_bomb_stops_at_the_limit(tmp_path: Path, folder: Path, make, name: str
     assert sum(path.stat().st_size for path in folder.rglob("*")) <= 4 << 20
 
 
+@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_damage_is_one_line(data: st.DataObject, tmp_path: Path) -> None:
+    name = data.draw(st.sampled_from(["a.zip", "a.tar", "a.tar.gz"]))
+    with tempfile.TemporaryDirectory(dir=tmp_path) as where:
+        archive = Path(where) / name
+        if name == "a.zip":
+            make_zip(archive, MEMBERS)
+        else:
+            with tarfile.open(archive, "w:gz" if name.endswith("gz") else "w") as tar:
+                for path, content in MEMBERS.items():
+                    info = tarfile.TarInfo(path)
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+        content = bytearray(archive.read_bytes())
+        for _ in range(data.draw(st.integers(1, 5))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        archive.write_bytes(content)
+        try:
+            for file in unpack(archive, Path(where) / "out"):
+                assert file.is_relative_to(Path(where) / "out") and file.is_file()
+        except PerceptionError as error:
+            assert "\n" not in str(error)
+
+
+def test_a_member_without_a_name(tmp_path: Path, folder: Path) -> None:
+    archive = make_zip(tmp_path / "a.zip", {"x": b"1"})
+    archive.write_bytes(archive.read_bytes().replace(b"x", b"\0"))
+    with pytest.raises(PerceptionError, match="a.zip: (damaged|the path)"):
+        unpack(archive, folder)
+
+
 def header_bomb(kind: bytes) -> bytes:
     """A header of 3 GiB before the first member, as tarfile would read it: at once."""
     info = tarfile.TarInfo("x")
@@ -140,7 +175,7 @@ def test_a_header_cannot_claim_memory(tmp_path: Path, folder: Path, make, kind: 
     assert archive.stat().st_size < 2 << 20
     tracemalloc.start()
     try:
-        with pytest.raises(PerceptionError, match="a header of more than 262144 bytes"):
+        with pytest.raises(PerceptionError, match="a header of more than 65536 bytes"):
             unpack(archive, folder)
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
