@@ -19,19 +19,23 @@ _AXES = {
 _COLOURS = ("#2563a8", "#c2571a", "#2f8f4e", "#8b3fa0", "#b3892b", "#c23b5e", "#3a9ba5", "#6b6b6b")
 _WIDTH, _HEIGHT = 760, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 290, 34, 44
+_LINE = 18
 
 Series = dict[str, list[tuple[float, float]]]
 
 
 def draw(found: Sequence[Measurement]) -> str:
     """A panel for each quantity that took several values; empty when none did."""
-    panels = [(title, series) for name, title in _AXES.items() if (series := _series(found, name))]
-    height = _HEIGHT * len(panels)
-    body = "".join(_panel(title, series, i * _HEIGHT) for i, (title, series) in enumerate(panels))
+    body, height = "", 0
+    for name, title in _AXES.items():
+        series = _series(found, name)
+        if series:
+            body += _panel(title, series, height)
+            height += max(_HEIGHT, _TOP + _LINE * (len(series) + 1))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
         f'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>{body}</svg>\n'
-        if panels
+        if body
         else ""
     )
 
@@ -43,9 +47,8 @@ def _series(found: Sequence[Measurement], name: str) -> Series:
     for line in found:
         if name not in line.where or line.unit != "ms":
             continue
-        # A case that names how many people it has, or which models, is the same case with others.
-        label = line.subject if name in ("people", "models") and line.subject in ("decode", "models") else ""
-        label = label or f"{line.subject}: {line.case}"
+        # A case that names its models is the same case with more of them.
+        label = line.subject if name == line.subject else f"{line.subject}: {line.case}"
         others = {key: value for key, value in line.where.items() if key in _AXES and key != name}
         if fixed.setdefault(label, others) != others:
             continue
@@ -84,7 +87,7 @@ def _panel(title: str, series: Series, top: int) -> str:
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-        y = top + _TOP + 10 + 18 * i
+        y = top + _TOP + 10 + _LINE * i
         parts.append(f'<rect x="{_WIDTH - _RIGHT + 14}" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
         parts.append(f'<text x="{_WIDTH - _RIGHT + 30}" y="{y}">{escape(label)}</text>')
     return "".join(parts)

@@ -78,7 +78,8 @@ def measure_stage(stage: str, setting: Setting) -> Iterator[Measurement]:
     if stage in _NEED_ROS and importlib.util.find_spec("rclpy") is None:
         raise PerceptionError(f"{stage}: ROS 2 is not there; source its setup file, or tools/env.sh")
     for found in _STAGES[stage](setting):
-        yield replace(found, where=setting.where(stage))
+        where = {**setting.where(stage), **found.where}
+        yield replace(found, where={name: value for name, value in where.items() if value is not None})
 
 
 def _receive(setting: Setting) -> Iterator[Measurement]:
@@ -138,7 +139,7 @@ def _decode(setting: Setting) -> Iterator[Measurement]:
         return
     decode = make_decoder(setting.spec)
     samples = measure({"decode": lambda: decode(outputs, size)}, setting.rounds)["decode"]
-    yield samples.measurement("decode", f"{setting.spec.decoder}, {setting.people} people")
+    yield samples.measurement("decode", setting.spec.decoder)
 
 
 def _message(setting: Setting) -> Iterator[Measurement]:

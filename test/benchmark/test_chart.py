@@ -41,3 +41,18 @@ def test_what_is_no_time_or_did_not_vary_is_left_out() -> None:
     assert draw([line(1.0, size="640x480")]) == ""
     assert draw([line(1, unit="frames", cameras=1), line(2, unit="frames", cameras=2)]) == ""
     assert draw([]) == ""
+
+
+def test_what_has_the_name_of_its_axis_is_one_line_whatever_it_is_made_of() -> None:
+    found = [
+        Measurement("models", case, value, where={"models": n})
+        for n, (case, value) in enumerate([("a", 2.0), ("a, b", 3.0)], 1)
+    ]
+    assert len(points(draw(found))) == 1
+
+
+def test_many_lines_make_room_for_their_names() -> None:
+    few = ElementTree.fromstring(draw([line(1.0, people=0), line(2.0, people=1)]))
+    many = ElementTree.fromstring(draw([line(1.0, case=f"case {i // 2}", people=i % 2) for i in range(60)]))
+    lowest = max(float(text.attrib["y"]) for text in many.iter(f"{SVG}text"))
+    assert float(few.attrib["height"]) < lowest < float(many.attrib["height"])

@@ -43,7 +43,7 @@ def test_a_table_for_people(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     header, line = result.stdout.splitlines()
     assert header.split()[:5] == ["what", "case", "with", "median", "p95"]
-    assert line.startswith("decode  semantic, 6 people  peoplesemsegnet, 64x48, 6 people")
+    assert line.startswith("decode  semantic  peoplesemsegnet, 64x48, 6 people")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_table_for_people(tmp_path: Path) -> None:
         (["--cameras", "0"], "argument --cameras: '0': expected whole numbers from 1"),
         (["--rate", "0"], "argument --rate: '0': expected Hz"),
         (["--rounds", "1"], "argument --rounds: '1': expected a whole number of 5 or more"),
-        (["decode", "--size", "64x48", "--rounds", "5", "--plot", "b.svg"], "--plot: nothing was varied"),
+        (["convert", "--size", "64x48", "--rounds", "5", "--plot", "b.svg"], "--plot: nothing was varied"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
