@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,13 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start_build(
-    engines: Path, network: Path, builder: str, env: dict[str, str] | None = None
+    engines: Path, network: Path, builder: str, env: dict[str, str] | None = None, **more: Any
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "people_perception", "build", "peoplenet", "--weights", str(network)]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     full = {**os.environ, "PP_ENGINE_DIR": str(engines), "PYTHONPATH": path, **(env or {})}
     return subprocess.Popen(
-        [*command, "--builder", builder], env=full, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*command, "--builder", builder],
+        **{"env": full, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **more},
     )
 
 
@@ -104,3 +108,25 @@ def test_ending_a_build_in_the_middle(simulated, network: Path, engine_folder: P
     assert b"Traceback" not in said
     settled(engine_folder)
     assert [p for p in engine_folder.iterdir() if ".plan" in p.name or p.name.startswith(".")] == []
+
+
+def test_two_processes_that_want_one_engine_build_it_once(simulated, network: Path, engine_folder: Path) -> None:
+    simulated("10.3")
+    slow = {"STANDIN_BUILD": "__import__('time').sleep(0.5)"}
+    builds = [start_build(engine_folder, network, "tensorrt", slow, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [build.communicate(timeout=30)[0].decode() for build in builds]
+    assert [build.returncode for build in builds] == [0, 0]
+    assert sorted(text.splitlines()[1].partition(" in ")[0] for text in said) == ["built", "found"]
+    assert len(list(engine_folder.glob("*.plan"))) == 1
+
+
+@pytest.mark.parametrize("room", [0, 150])
+def test_a_disk_that_is_full_while_building(simulated, network: Path, engine_folder: Path, room: int) -> None:
+    simulated("10.3")
+    full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
+    build = start_build(engine_folder, network, "tensorrt", preexec_fn=full)
+    _, said = build.communicate(timeout=30)
+    assert build.returncode == 2
+    assert said.splitlines()[-1].endswith((b"file too large", b"file too large while storing the engine")), said
+    assert b"Traceback" not in said
+    assert [path for path in engine_folder.iterdir() if path.suffix != ".timing"] == []
