@@ -68,7 +68,7 @@ def write_gallery(comparison: Comparison, folder: Path, iou: float, source: Path
         key = frame.topic, frame.stamp
         _draw(picture, in_a.get(key), in_b.get(key), iou)
         jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
-        name = f"{rank:02d}_{frame.topic.strip('/').replace('/', '_')}_{frame.number:06d}.jpg"
+        name = f"{rank:02d}_{frame.topic.strip('/').replace('/', '_')[:100]}_{frame.number:06d}.jpg"
         (folder / name).write_bytes(jpeg)
         figures.append(figure(jpeg, frame.describe(), caption))
     path = folder / "index.html"

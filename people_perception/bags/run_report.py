@@ -99,8 +99,10 @@ def _model(described: dict[str, Any]) -> ModelRun:
 
 def _draw(run: Run, output: Path, source: Path, folder: Path) -> None:
     """Draw the frames that the report shows, and only them."""
+    # Numbers, because a recorded topic may be called anything, such as "/..".
+    folders = {camera: str(number) for number, camera in enumerate(dict.fromkeys(f.camera for f in run.frames))}
     for frame in run.frames:
-        frame.picture = f"{frame.camera.strip('/').replace('/', '_')}/{frame.index:06}.jpg"
+        frame.picture = f"{folders[frame.camera]}/{frame.index:06}.jpg"
     shown = {id(frame) for frame in shown_frames(run)}
     wanted: dict[str, set[int]] = {}
     for frame in run.frames:
