@@ -44,7 +44,15 @@ def lines(stage: str, model: str = "peoplenet", weights: Path | None = None) -> 
         (
             "followers",
             "peoplenet",
-            ["tracking", "anonymize, faces", "anonymize, whole persons", "people_3d", "people", "people, mask"],
+            [
+                "tracking",
+                "anonymize, faces",
+                "anonymize, whole persons",
+                "people_3d",
+                "people_3d, into another frame",
+                "people",
+                "people, mask",
+            ],
         ),
     ],
 )
