@@ -52,14 +52,14 @@ def _anonymize(image: np.ndarray, found: Detections, label: str) -> Callable[[],
 
 
 def _people_3d(size: Size, found: Detections) -> dict[str, Callable[[], Any]]:
-    """In the camera's frame and in another, on a wall 6 m away with a person 3 m away in every box, through a distorted lens."""
+    """On a wall 6 m away with a person 3 m away in every box, through a distorted lens."""
     width, height = size
     camera = make_camera(size, [width, 0, width / 2, 0, width, height / 2, 0, 0, 1], "plumb_bob", [-0.3, 0.1, 0, 0, 0])
     persons = found.boxes[np.array(found.names()) == PERSON]
     depth = np.full((height, width), 6000, np.uint16)
     for x1, y1, x2, y2 in persons.astype(int):
         depth[y1:y2, (3 * x1 + x2) // 4 : (x1 + 3 * x2) // 4] = 3000
-    rotation, translation = np.eye(3)[[2, 0, 1]], np.ones(3)
+    rotation, translation = np.full(4, 0.5), np.ones(3)
 
     def positions() -> list[Position]:
         return [position for box in persons if (position := locate(depth, 0.001, camera, box)) is not None]
