@@ -14,6 +14,7 @@ from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 from typing import Any
 
+from people_perception.bags.memory import use_one_heap
 from people_perception.bags.reader import one_line
 from people_perception.bags.replay import ReplaySettings, replay
 from people_perception.errors import PerceptionError
@@ -171,6 +172,7 @@ def _begin(stop: ProcessEvent) -> None:
     _stop_here = stop
     # Ctrl-C reaches every process of a terminal; the first of them decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    use_one_heap()
 
 
 def _run_in_process(job: Job) -> dict[str, Any]:

@@ -133,6 +133,7 @@ def replay(
                             summary.computed += 1
                             summary.seconds = time.monotonic() - begin
                             listener.frame()
+                    del job  # or its messages would live until the next one is done
                 _conclude(summary, bag, written, stopped=stop.is_set())
             return summary
         finally:

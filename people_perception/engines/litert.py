@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -20,8 +21,45 @@ from people_perception.errors import PerceptionError
 _BANNER = b"INFO: Created TensorFlow Lite"
 
 
+class _Network:
+    """A LiteRT interpreter, for as long as an engine refers to it."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise PerceptionError("LiteRT is not installed; install it with: pip install ai-edge-litert") from error
+        try:
+            with _without_banner():
+                self.interpreter: Any = Interpreter(model_path=str(path), num_threads=threads or 1)
+                self.interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise PerceptionError(f"{path}: LiteRT cannot load it: {_one_line(error)}") from error
+        self.lock = threading.Lock()
+
+
+_networks: WeakValueDictionary[tuple[Any, ...], _Network] = WeakValueDictionary()
+_loading = threading.Lock()
+
+
+def _network(path: Path, threads: int) -> _Network:
+    """The network of a file, which engines share: the person detector takes 50 MB, and three open models run it."""
+    try:
+        file = os.stat(path)
+    except OSError:
+        return _Network(path, threads)  # whose error says more
+    key = (file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size, threads)
+    with _loading:
+        network = _networks.get(key)
+        if network is None:
+            network = _networks[key] = _Network(path, threads)
+        return network
+
+
 class LiteRtEngine:
-    """One LiteRT interpreter. Calls from several threads take turns; while one runs, Python's lock is free for others.
+    """One LiteRT interpreter, shared by the engines of a file.
+
+    Calls from several threads take turns; while one runs, Python's lock is free for others.
 
     Args:
         path: the tflite file.
@@ -36,18 +74,9 @@ class LiteRtEngine:
     device = "CPU"
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise PerceptionError("LiteRT is not installed; install it with: pip install ai-edge-litert") from error
-        try:
-            with _without_banner():
-                interpreter = Interpreter(model_path=str(path), num_threads=threads or 1)
-                interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise PerceptionError(f"{path}: LiteRT cannot load it: {_one_line(error)}") from error
-        self._interpreter: Any = interpreter
-        self._lock = threading.Lock()
+        self._network: _Network | None = _network(path, threads)
+        self._lock = self._network.lock
+        interpreter = self._network.interpreter
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self.inputs = tuple(_info(x) for x in inputs)
         self.outputs = tuple(_info(x) for x in outputs)
@@ -62,20 +91,21 @@ class LiteRtEngine:
                 f"{', '.join(map(repr, self._input_ids))}"
             )
         with self._lock:
-            if self._interpreter is None:
+            if self._network is None:
                 raise PerceptionError("this engine is closed; load the model again")
+            interpreter = self._network.interpreter
             try:
                 for name, value in inputs.items():
-                    self._interpreter.set_tensor(self._input_ids[name], value)
-                self._interpreter.invoke()
+                    interpreter.set_tensor(self._input_ids[name], value)
+                interpreter.invoke()
             except (ValueError, RuntimeError) as error:
                 raise PerceptionError(f"LiteRT failed: {_one_line(error)}") from error
-            return {name: self._interpreter.get_tensor(index) for name, index in self._output_ids.items()}
+            return {name: interpreter.get_tensor(index) for name, index in self._output_ids.items()}
 
     def close(self) -> None:
         """See `Engine.close`."""
         with self._lock:
-            self._interpreter = None
+            self._network = None
 
 
 @contextmanager

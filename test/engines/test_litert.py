@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +120,45 @@ def test_loading_keeps_stderr_but_for_the_banner(network: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, network], capture_output=True, text=True, check=True)
     assert done.stderr == "of another thread\nafter\n"
+
+
+class TestSharing:
+    """Models that run the same network do not hold it twice."""
+
+    def test_engines_of_a_file_share_its_network_until_the_last_is_closed(self, network: Path) -> None:
+        one, other = LiteRtEngine(network), LiteRtEngine(network)
+        assert one._network is other._network
+        held = weakref.ref(one._network)
+        one.close()
+        image = np.ones((1, 8, 8, 3), np.float32)
+        assert (other.run({"input_1": image})["activation_10"] == 1).all()
+        with pytest.raises(PerceptionError, match="this engine is closed"):
+            one.run({"input_1": image})
+        other.close()
+        gc.collect()
+        assert held() is None
+
+    def test_others_do_not(self, network: Path, tmp_path: Path) -> None:
+        first = LiteRtEngine(network)
+        assert LiteRtEngine(network, threads=2)._network is not first._network
+        assert LiteRtEngine(brightness(tmp_path / "other.tflite", size=8))._network is not first._network
+        brightness(network, size=16)
+        again = LiteRtEngine(network)
+        assert (first.inputs[0].shape, again.inputs[0].shape) == ((1, 8, 8, 3), (1, 16, 16, 3))
+
+    def test_answers_do_not_mix_between_threads(self, network: Path) -> None:
+        engines = [LiteRtEngine(network) for _ in range(4)]
+        wrong: list[int] = []
+
+        def work(number: int) -> None:
+            image = np.full((1, 8, 8, 3), number, np.float32)
+            for _ in range(200):
+                if (engines[number].run({"input_1": image})["activation_10"] != number).any():
+                    wrong.append(number)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []

@@ -1,0 +1,24 @@
+# Copyright 2026 The people_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a process that replays takes memory from the system."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_M_ARENA_MAX = -8
+"""Of mallopt(3)."""
+
+
+def use_one_heap() -> None:
+    """Have the C library serve all threads of this process from one heap, before any of them has begun.
+
+    By itself it gives each thread one of its own. A frame is read in one thread, decoded in another and written in a
+    third, so each heap came to hold the largest frames: 50 MB more, and no frame sooner.
+    """
+    if "MALLOC_ARENA_MAX" in os.environ:
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # glibc's own
+        mallopt(_M_ARENA_MAX, 1)
