@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Copyright 2026 The people_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the pictures of the nodes that work on the models' results, and measures what such a node costs per frame.
+"""Draws the pictures of docs/ that show what the nodes do which work on the models' results.
 
 Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people_3d|association|people
 """
@@ -9,8 +9,7 @@ Usage: . tools/env.sh && python tools/draw_examples.py anonymize|tracking|people
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,17 +20,6 @@ from people_perception.people_3d import Position
 from people_perception.results import Detections
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-
-
-def milliseconds(work: Callable[[], object], rounds: int = 50) -> float:
-    """The median time of one call after a few to warm up."""
-    times = []
-    for i in range(rounds + 5):
-        start = time.perf_counter()
-        work()
-        if i >= 5:
-            times.append(time.perf_counter() - start)
-    return float(np.median(times)) * 1e3
 
 
 def save(name: str, picture: NDArray) -> None:
@@ -50,7 +38,7 @@ def portrait() -> NDArray:
 
 
 def anonymize() -> None:
-    """A face before and after, and the cost of four faces at 1080p."""
+    """A face before and after."""
     from people_perception import load_model
     from people_perception.anonymize import Anonymizer
     from people_perception.draw import annotated
@@ -58,14 +46,10 @@ def anonymize() -> None:
     image = portrait()
     found = load_model("open_face")(image)
     save("anonymize", np.concatenate([annotated(image, found), Anonymizer()(image, found.boxes, 0.0)], axis=1))
-    frame = cv2.resize(image, (1920, 1080))
-    boxes = np.array([(x, 300.0, x + 150, 480.0) for x in (100, 500, 900, 1500)])
-    anonymizer = Anonymizer()
-    print(f"anonymize: {milliseconds(lambda: anonymizer(frame, boxes, 0.0)):.2f} ms a frame, 1080p with four faces")
 
 
 def tracking() -> None:
-    """The astronaut while the camera of the bundled scene goes past her, and the cost of five and fifty persons."""
+    """The astronaut while the camera of the bundled scene goes past her."""
     from people_perception import load_model
     from people_perception.draw import annotated
     from people_perception.sources.scene import SceneSource
@@ -80,21 +64,10 @@ def tracking() -> None:
         if index in (8, 16, 24):
             pictures.append(cv2.resize(annotated(picture.image, found), (480, 270), interpolation=cv2.INTER_AREA))
     save("tracking", np.concatenate(pictures, axis=1))
-    for people in (5, 50):
-        corners = np.random.default_rng(0).uniform(0, (1800, 800), (people, 2)).astype(np.float32)
-        found = Detections(
-            np.concatenate([corners, corners + np.float32((60, 150))], axis=1),
-            np.ones(people, np.float32),
-            np.zeros(people, np.int64),
-            ("person",),
-        )
-        tracker, stamps = Tracker(found.labels), iter(np.arange(0, 100, 1 / 30))
-        cost = milliseconds(lambda t=tracker, f=found, s=stamps: t(f, float(next(s))))  # type: ignore[misc]
-        print(f"tracking: {cost:.2f} ms a frame, {people} persons")
 
 
 def people_3d() -> None:
-    """A room seen by a made-up depth camera: what it sees, and where the persons are from above; and the cost."""
+    """A room seen by a made-up depth camera: what it sees, and where the persons are from above."""
     from people_perception.draw import draw_detections
     from people_perception.people_3d import locate, make_camera
 
@@ -128,10 +101,6 @@ def people_3d() -> None:
     left_picture = cv2.applyColorMap(np.uint8(255 - depth / wall * 220), cv2.COLORMAP_BONE)
     draw_detections(left_picture, found)
     save("people_3d", np.concatenate([left_picture, _from_above(positions, wall, size[1])], axis=1))
-    frame = cv2.resize(millimetres, (1280, 720), interpolation=cv2.INTER_NEAREST)
-    large = make_camera((1280, 720), [800, 0, 639.5, 0, 800, 359.5, 0, 0, 1], "plumb_bob", [-0.3, 0.1, 0, 0, 0])
-    cost = milliseconds(lambda: [locate(frame, 0.001, large, 2 * box) for box in found.boxes])
-    print(f"people_3d: {cost:.2f} ms a frame, {n} persons in a depth image of 1280x720")
 
 
 def _from_above(positions: Sequence[Position | None], wall: float, height: int) -> NDArray:
@@ -160,9 +129,9 @@ def _from_above(positions: Sequence[Position | None], wall: float, height: int) 
 
 
 def association() -> None:
-    """Two persons, the face of each in her colour, and the cost."""
+    """Two persons, and the face of each in her colour."""
     from people_perception import load_model
-    from people_perception.association import faces_of_persons, same_persons
+    from people_perception.association import faces_of_persons
     from people_perception.draw import draw_detections
 
     image = np.concatenate([portrait()[:, 60:], portrait()[:, ::-1]], axis=1)
@@ -172,18 +141,10 @@ def association() -> None:
     draw_detections(image, persons, ids=np.arange(1, len(persons) + 1))
     draw_detections(image, faces, ids=owners + 1)
     save("association", image)
-    generator = np.random.default_rng(0)
-    for people in (5, 50):
-        corners = generator.uniform(0, 1000, (people, 2)).astype(np.float32)
-        boxes = np.concatenate([corners, corners + np.float32((60, 150))], axis=1)
-        crowd = Detections(boxes, np.ones(people, np.float32), np.zeros(people, np.int64), ("person",))
-        for work in (faces_of_persons, same_persons):
-            cost = milliseconds(lambda w=work, c=crowd: w(c, c))  # type: ignore[misc]
-            print(f"{work.__name__}: {cost:.2f} ms, {people} persons")
 
 
 def people() -> None:
-    """The bundled scene by three models: one id and one colour for each person's box, face and mask; and the cost."""
+    """The bundled scene by three models: one id and one colour for each person's box, face and mask."""
     from people_perception import load_model
     from people_perception.draw import draw_detections, draw_mask, to_colour
     from people_perception.people import join_people, renumbered
@@ -208,23 +169,6 @@ def people() -> None:
             draw_detections(picture, everyone.faces)
             pictures.append(cv2.resize(picture, (720, 405), interpolation=cv2.INTER_AREA))
     save("people", np.concatenate(pictures, axis=1))
-    for count in (5, 50):
-        crowd = _crowd(count)
-        cost = milliseconds(lambda c=crowd: join_people(c, c, c))  # type: ignore[misc]
-        print(f"people: {cost:.2f} ms a frame, {count} persons with faces and instances")
-    mask, old = np.zeros((1080, 1920), np.uint16), np.arange(1, 6)
-    for value in old:
-        mask[300:900, 300 * value : 300 * value + 200] = value
-    print(f"people/mask: {milliseconds(lambda: renumbered(mask, old, old[::-1])):.2f} ms a frame, 1080p")
-
-
-def _crowd(count: int) -> Detections:
-    """Persons anywhere in a picture of 1080p, with ids."""
-    corners = np.random.default_rng(0).uniform(0, 1000, (count, 2)).astype(np.float32)
-    boxes = np.concatenate([corners, corners + np.float32((60, 150))], axis=1)
-    return Detections(
-        boxes, np.ones(count, np.float32), np.zeros(count, np.int64), ("person",), np.arange(1, count + 1)
-    )
 
 
 EXAMPLES = {
