@@ -16,7 +16,20 @@ _AXES = {
     "models": "models on one camera",
     "cameras": "cameras",
 }
-_COLOURS = ("#2563a8", "#c2571a", "#2f8f4e", "#8b3fa0", "#b3892b", "#c23b5e", "#3a9ba5", "#6b6b6b")
+_COLOURS = (
+    "#2563a8",
+    "#c2571a",
+    "#2f8f4e",
+    "#8b3fa0",
+    "#b3892b",
+    "#c23b5e",
+    "#3a9ba5",
+    "#6b6b6b",
+    "#12306b",
+    "#e08a5b",
+    "#8fc9a3",
+    "#c9a3d6",
+)
 _WIDTH, _HEIGHT = 760, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 290, 34, 44
 _LINE = 18
@@ -48,7 +61,7 @@ def _series(found: Sequence[Measurement], name: str) -> Series:
         if name not in line.where or line.unit != "ms":
             continue
         # A case that names its models is the same case with more of them.
-        label = line.subject if name == line.subject else f"{line.subject}: {line.case}"
+        label = "models" if name == line.subject == "models" else f"{line.subject}: {line.case}"
         others = {key: value for key, value in line.where.items() if key in _AXES and key != name}
         if fixed.setdefault(label, others) != others:
             continue
