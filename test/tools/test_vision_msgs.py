@@ -76,18 +76,24 @@ def example_messages() -> list[Any]:
 
 # A second process, so that the bytes really cross: it sends back what it receives.
 ECHO = """
+import signal
 import sys
 import rclpy
 import vision_msgs.msg
-from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 
-rclpy.init()
+rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
 node = rclpy.create_node("echo")
 for name in sys.argv[1:]:
     kind = getattr(vision_msgs.msg, name)
     back = node.create_publisher(kind, f"back/{name}", 10)
     node.create_subscription(kind, f"there/{name}", back.publish, 10)
-rclpy.spin(node)
+while not stop:
+    rclpy.spin_once(node, timeout_sec=0.1)
+node.destroy_node()
+rclpy.shutdown()
 """
 
 
@@ -114,7 +120,7 @@ def test_messages_cross_to_another_process_and_back(node: Any) -> None:
         executor.shutdown()
     finally:
         echo.terminate()  # in order: after a SIGKILL, Fast DDS 2.14 may crash in whoever shared memory with it
-        echo.wait()
+        assert echo.wait(20) == 0
     assert received == sent
 
 
