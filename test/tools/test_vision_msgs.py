@@ -120,7 +120,8 @@ def test_messages_cross_to_another_process_and_back(node: Any) -> None:
         executor.shutdown()
     finally:
         echo.terminate()  # in order: after a SIGKILL, Fast DDS 2.14 may crash in whoever shared memory with it
-        assert echo.wait(20) == 0
+        status = echo.wait(20)
+    assert status == 0
     assert received == sent
 
 
