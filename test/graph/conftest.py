@@ -51,6 +51,7 @@ class Graph:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: dict[int, Path] = {}
         self._stamp = 0
+        self._clients: dict[str, Any] = {}
 
     def start(self, executable: str, *parameters: str, namespace: str = "/people") -> subprocess.Popen[bytes]:
         """Start an executable; ``parameters`` are ``name:=value`` or remappings ``-r from:=to``."""
@@ -124,11 +125,12 @@ class Graph:
 
     def call(self, kind: type, name: str, request: Any, timeout: float = 15.0) -> Any:
         """Call a service and return its response."""
-        client = self.node.create_client(kind, name)
-        self.spin_until(client.service_is_ready, timeout)
-        future = client.call_async(request)
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+            self.spin_until(self._clients[name].service_is_ready, timeout)
+            self.spin_for(0.2)  # until the service knows this client, too: its response is lost otherwise
+        future = self._clients[name].call_async(request)
         self.spin_until(future.done, timeout)
-        self.node.destroy_client(client)
         return future.result()
 
     def interrupt(self, process: subprocess.Popen[bytes], times: int = 1) -> float:
