@@ -156,7 +156,7 @@ def header_bomb(kind: bytes) -> bytes:
 
 def sparse_bomb(_: bytes) -> bytes:
     """A map of a sparse file with millions of entries."""
-    records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n25 GNU.sparse.name=x\n"
+    records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=x\n"
     extended, member = tarfile.TarInfo("x"), tarfile.TarInfo("x")
     extended.type, extended.size, member.size = tarfile.XHDTYPE, len(records), 1 << 30
     blocks = [extended.tobuf(tarfile.USTAR_FORMAT), records.ljust(512, b"\0"), member.tobuf(tarfile.USTAR_FORMAT)]
