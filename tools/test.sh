@@ -27,7 +27,7 @@ stage() {
 
 # pytest says itself what passed and how long it took, in the last line that it prints.
 run_pytest() {
-  python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@" || failed+=("pytest on ROS 2 $ROS_DISTRO")
+  python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0 "$@" || failed+=("pytest on ROS 2 $ROS_DISTRO")
 }
 
 stage "bootstrap" tools/bootstrap.sh --test

@@ -25,6 +25,7 @@ from vision_msgs.msg import Detection2DArray
 
 from graph.conftest import BLACK, RED, Graph, square
 from networks import fragile
+from people_perception.transports import PROFILES
 
 
 def values(reports: list[DiagnosticArray], suffix: str = "peoplenet: peoplenet") -> dict[str, str]:
@@ -214,7 +215,15 @@ def test_sigterm_ends_nodes_in_any_state(graph: Graph) -> None:
     assert "Traceback" not in graph.log(process)
 
 
-def test_a_node_that_is_killed_can_be_started_again(graph: Graph) -> None:
+@pytest.fixture
+def no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shared memory with a process that was killed may crash in Fast DDS when it ends: here, all the tests."""
+    for name in PROFILES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+
+
+def test_a_node_that_is_killed_can_be_started_again(no_shared_memory: None, graph: Graph) -> None:
     process = graph.start("peoplenet_node")
     found = graph.listen(Detection2DArray, "/people/detections")
     camera = graph.camera()
