@@ -30,7 +30,9 @@ from vision_msgs.msg import Detection2DArray
 from people_perception.benchmark.scenes import model_without_network, picture
 from people_perception.errors import PerceptionError
 from people_perception.loading import load_model
-from people_perception.model import Perceiver
+from people_perception.model import Perceiver, Stages
+from people_perception.preprocess import Frame
+from people_perception.results import Result
 from people_perception.ros.executables import bring_up, spin
 from people_perception.ros.messages import image_message
 from people_perception.ros.node import PerceptionNode
@@ -237,13 +239,33 @@ class _Hearing:
             self._status[status.name] = {pair.key: pair.value for pair in status.values}
 
 
+class _InOneFigure:
+    """A model whose preprocessing, network and decoding are told as one stage, since medians do not add up."""
+
+    def __init__(self, model: Perceiver) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def infer(self, frame: Frame, stages: Stages) -> Result:
+        """See `Perceiver.infer`."""
+        own: Stages = {}
+        result = self._model.infer(frame, own)
+        stages["inference"] = sum(own.values())
+        return result
+
+
 def _perception_node(settings: Mapping[str, Any]) -> PerceptionNode:
     people = settings.get("people")
 
     def without_network(name: str, *_: Any) -> Perceiver:
         return model_without_network(name, people or 0)
 
-    load = load_model if people is None else without_network
+    def with_network(*arguments: Any) -> Perceiver:
+        return _InOneFigure(load_model(*arguments))  # type: ignore[return-value]
+
+    load = with_network if people is None else without_network
     return PerceptionNode("people_perception", settings["models"], load=load, namespace=settings["namespace"])
 
 
