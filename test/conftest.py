@@ -32,7 +32,7 @@ def _reserve_domain() -> int:
 # Never the user's own domain, where a robot may listen. Set before anything imports rclpy.
 os.environ["ROS_DOMAIN_ID"] = str(_reserve_domain())
 
-# A shell that runs the tests in the background tells them to ignore Ctrl-C, and the programs that they start inherit it.
+# A shell that runs them in the background tells them to ignore Ctrl-C, which the programs that they start inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
