@@ -92,7 +92,7 @@ def _least_iou(radius: float, dtype: np.dtype) -> np.floating:
     """The smallest x for which 1 - x, rounded to ``dtype``, is at most ``radius``: comparing with it saves a step."""
     one, farthest = dtype.type(1), dtype.type(radius)
     low, high = dtype.type(0), one
-    while low < (middle := (low + high) / 2) < high:
+    while low < (middle := dtype.type((low + high) / 2)) < high:  # numpy 1 would give float64
         low, high = (low, middle) if one - middle <= farthest else (middle, high)
     return high
 
