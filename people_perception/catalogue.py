@@ -198,8 +198,10 @@ def _read_spec(path: Path, _mtime_ns: int) -> ModelSpec:
     import jsonschema
     import yaml
 
+    from people_perception.yaml_text import load_yaml
+
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates and numbers that are none; too deep
         raise PerceptionError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     errors = sorted(jsonschema.Draft7Validator(_schema()).iter_errors(data), key=lambda e: list(map(str, e.path)))

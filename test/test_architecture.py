@@ -27,6 +27,7 @@ RANKS = {
     "people_3d": 1,
     "message_fields": 1,
     "share": 1,
+    "yaml_text": 1,
     "options": 1,
     "geometry": 1,
     "images": 1,

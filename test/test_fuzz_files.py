@@ -175,6 +175,13 @@ class TestModels:
         with pytest.raises(PerceptionError, match="peoplenet.yaml"):
             read_spec(path)
 
+    def test_a_text_that_grows_while_it_is_read(self, tmp_path: Path) -> None:
+        levels = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+        path = tmp_path / "peoplenet.yaml"
+        path.write_text("\n".join(["a0: &a0 [x]", *levels]))  # nine to the power of eleven entries
+        with pytest.raises(PerceptionError, match=r"peoplenet.yaml: not valid YAML: the reference \*a0 is not taken"):
+            read_spec(path)
+
     @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
     @pytest.mark.parametrize("field", ["scale", "mean"])
     def test_numbers_that_are_none_are_refused(self, field: str, number: str, tmp_path: Path) -> None:
@@ -396,7 +403,8 @@ class TestRecordings:
         (bag / "metadata.yaml").write_text(text)
         with Bag(bag) as opened:
             assert len(list(opened.messages())) == 2
-            assert "metadata.yaml is damaged" in opened.problems[0] and "refers to itself" in opened.problems[0]
+            assert "metadata.yaml is damaged" in opened.problems[0]
+            assert "the reference *a0 is not taken" in opened.problems[0]
 
     @pytest.mark.parametrize("name", ["../other", "/etc/passwd", "..", "", 5, None, ["a"]])
     def test_metadata_cannot_name_files_elsewhere(self, name: Any, tmp_path: Path) -> None:

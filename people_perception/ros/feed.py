@@ -153,8 +153,8 @@ class CameraFeed:
     def _receive(self, message: Any) -> None:
         with self._condition:
             self._count += 1
-            self._newest = Shot(message, self._count, self)
+            self._newest = shot = Shot(message, self._count, self)
             self._condition.notify_all()
-        self.arrivals.add(time.monotonic())
         # Python's lock goes to a worker now, not after the half millisecond that the executor takes to wait again.
         time.sleep(0)
+        self.arrivals.add(shot.received)
