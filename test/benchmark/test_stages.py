@@ -29,7 +29,7 @@ def lines(stage: str, model: str = "peoplenet", weights: Path | None = None) -> 
     ("stage", "model", "cases"),
     [
         ("convert", "peoplenet", ["bgr8", "rgb8", "mono8", "mono16", "bayer_rggb8", "yuv422_yuy2", "nv12"]),
-        ("preprocess", "peoplesegnet", ["to 1x3x576x960, memory kept", "to 1x3x576x960, malloc's defaults"]),
+        ("preprocess", "peoplesegnet", ["to 1x3x576x960, malloc's defaults", "to 1x3x576x960, memory kept"]),
         (
             "decode",
             "peoplenet",
