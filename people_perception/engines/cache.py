@@ -22,7 +22,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from people_perception.errors import PerceptionError
+from people_perception.errors import PerceptionError, one_line
 
 SIDECAR_FORMAT = 1
 PLAN_SUFFIXES = (".plan", ".engine")
@@ -186,6 +186,11 @@ def check_plan(plan: Path, runtime: str = "tensorrt") -> dict[str, Any] | None:
 
 def find_plan(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
     """The engine of ``key``, or None and why there is none: never built, damaged, or only one of another kind."""
+    found, reason = _search(folder, key)
+    return found, reason and one_line(PerceptionError(reason))  # records come from anywhere, and it quotes them
+
+
+def _search(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
     plan = plan_path(folder, key)
     if plan.exists():
         try:
@@ -206,7 +211,7 @@ def find_plan(folder: Path, key: EngineKey) -> tuple[Path | None, str]:
                 relatives.append((record["built"], key.differences(record["key"])))
     if relatives:
         built, differences = max(relatives)
-        return None, " ".join(f"the engine built {built[:10]} has {differences}".split())
+        return None, f"the engine built {built[:10]} has {differences}"
     return None, "never built"
 
 

@@ -158,6 +158,20 @@ def test_no_sidecar_breaks_the_search(content: bytes) -> None:
             assert reason and "\n" not in reason
 
 
+@pytest.mark.parametrize(
+    "part", [("built",), ("key", "batch"), ("key", "runtime"), ("key", "precision"), ("plan", "sha256")]
+)
+def test_a_record_puts_no_line_break_into_a_reason(part: tuple[str, ...], tmp_path: Path) -> None:
+    plan = stored(tmp_path)
+    record = json.loads(sidecar_path(plan).read_text())
+    target = record if len(part) == 1 else record[part[0]]
+    target[part[-1]] = "a\nb\x1b[2J"
+    sidecar_path(plan).write_text(json.dumps(record))
+    for key in (KEY, replace(KEY, precision="int8")):
+        _, reason = find_plan(tmp_path, key)
+        assert "\n" not in reason and "\x1b" not in reason
+
+
 @given(st.data())
 @settings(max_examples=80, deadline=None)
 def test_no_changed_field_of_a_record_breaks_the_search(data: st.DataObject) -> None:
