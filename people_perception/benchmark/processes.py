@@ -76,14 +76,16 @@ class Role:
             self.check()
 
     def hear(self, limit: float) -> dict[str, Any]:
-        """The next line of JSON that it prints.
+        """The next line of JSON that it prints; Fast DDS writes its complaints there too.
 
         Raises:
             PerceptionError: it ended, or said nothing for ``limit`` seconds.
         """
         assert self._process.stdout is not None
         end = time.monotonic() + limit
-        while b"\n" not in self._buffer:
+        while not (line := self._next_line()).startswith(b"{"):
+            if line:
+                continue
             ready, _, _ = select.select([self._process.stdout], [], [], 0.2)
             read = os.read(self._process.stdout.fileno(), 1 << 16) if ready else b""
             self._buffer += read
@@ -93,11 +95,18 @@ class Role:
                 self.check()
             if time.monotonic() > end:
                 raise PerceptionError(f"the {self.name} process of the measurement says nothing for {limit:.0f} s")
-        line, self._buffer = self._buffer.split(b"\n", 1)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise PerceptionError(answer["error"])
         return answer
+
+    def _next_line(self) -> bytes:
+        """The next line that has come whole, empty if there is none."""
+        line, separator, rest = self._buffer.partition(b"\n")
+        if not separator:
+            return b""
+        self._buffer = rest
+        return line + separator
 
     def end(self) -> None:
         """Stop it as Ctrl-C does, and by force if it does not obey."""

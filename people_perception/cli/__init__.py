@@ -12,7 +12,8 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from people_perception.errors import PerceptionError, one_line
@@ -59,8 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"{args.command} takes no --ros-args")
         args.ros_args = ros_args
     try:
-        status: int = args.run(args)
-        sys.stdout.flush()
+        with _stdout_without_libraries() if getattr(args, "json", False) else nullcontext():
+            status: int = args.run(args)
+            sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return 130
@@ -73,6 +75,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"{parser.prog} {args.command}: error: {one_line(error)}", file=sys.stderr)
         return 2
+
+
+@contextmanager
+def _stdout_without_libraries() -> Iterator[None]:
+    """What is not written by Python, as Fast DDS's complaints, goes to standard error instead: a program reads this."""
+    whole = sys.__stdout__
+    if whole is None or sys.stdout is not whole:  # a test's
+        yield
+        return
+    descriptor = os.dup(1)
+    whole.flush()
+    os.dup2(2, 1)
+    sys.stdout = ours = os.fdopen(descriptor, "w", encoding=whole.encoding, errors=whole.errors)
+    try:
+        yield
+        ours.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)  # closing flushes once more
+        raise
+    finally:
+        sys.stdout = whole
+        os.dup2(descriptor, 1)
+        ours.close()
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -44,6 +44,14 @@ def test_the_last_words_of_a_process_that_ended() -> None:
             role.check()
 
 
+def test_what_a_library_prints_between_is_skipped() -> None:
+    pytest.importorskip("rclpy")
+    with Role("nonsense", {}) as role:
+        role._buffer = b'[RTPS_TRANSPORT_SHM Error] Failed init_port\n\n{"frames": 3}\nhalf a li'
+        assert role.hear(1.0) == {"frames": 3}
+        assert role._next_line() == b""
+
+
 def test_ending_a_process_that_works() -> None:
     pytest.importorskip("rclpy")
     role = Role("camera", {"topics": ["/bench_test/image"], "size": [64, 48], "rate": 30.0})

@@ -153,6 +153,34 @@ def test_ros_args_are_refused_elsewhere(plant, capsys: pytest.CaptureFixture[str
     assert "planted takes no --ros-args" in capsys.readouterr().err
 
 
+_NOISE = """
+import os, sys
+from people_perception import cli
+from people_perception.cli import doctor
+
+def run(args):
+    os.write(1, b"[RTPS_TRANSPORT_SHM Error] Failed init_port\\n")
+    print("{}")
+    os.write(1, b"and more\\n")
+    return 3
+
+doctor.run = run
+status = cli.main(sys.argv[1:])
+print("after")
+sys.exit(status)
+"""
+
+
+def test_json_is_all_that_comes_on_standard_output() -> None:
+    """Libraries in C write there too."""
+    command = [sys.executable, "-c", _NOISE, "doctor"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (3, "{}\nafter\n")
+    assert done.stderr == "[RTPS_TRANSPORT_SHM Error] Failed init_port\nand more\n"
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "Failed init_port" in done.stdout
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)  # as `head` does after its lines
