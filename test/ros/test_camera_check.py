@@ -25,6 +25,8 @@ from people_perception.ros import camera_check
 from people_perception.ros.camera_check import check_camera
 from people_perception.ros.checks import check_graph
 
+pytestmark = pytest.mark.usefixtures("own_domain")  # these tests look at all that there is
+
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
