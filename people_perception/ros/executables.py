@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,12 +23,13 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
     """Make nodes, start those that start themselves, and spin them in this thread until SIGINT or shutdown."""
     # rclpy's own handlers raise KeyboardInterrupt wherever the code is, and launch sends SIGINT twice when its
     # terminal does too. So: until the nodes are up a signal interrupts, then it ends the loop, then it is ignored.
-    stop = threading.Event()
+    # Which came. Not an Event: its lock would wait for itself when one signal comes while another is handled.
+    signals: list[int] = []
     nodes: list[Any] = []
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         # Where a library swallows the exception, as an import in C may, the loop ends at its first look.
-        stop.set()
+        signals.append(number)
         raise KeyboardInterrupt
 
     try:
@@ -40,10 +40,10 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
             nodes.append(make())
             executor.add_node(nodes[-1])
         for node in nodes:
-            if not stop.is_set():
+            if not signals:
                 bring_up(node)
-        _on_signals(lambda *_: stop.set())
-        while not stop.is_set():
+        _on_signals(lambda number, _: signals.append(number))
+        while not signals:
             executor.spin_once(timeout_sec=0.2)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -61,6 +63,38 @@ def test_arguments_that_ros_does_not_understand(
     assert start(*arguments) == 2
     *_, said = capfd.readouterr().err.splitlines()  # before it, rcl has a line of its own
     assert said.startswith(f"error: --ros-args: {reason}") and "/project" not in said
+
+
+_PELT = """
+import os, sys, time
+end = time.monotonic() + 0.5
+while time.monotonic() < end:
+    os.kill(int(sys.argv[1]), 15)
+"""
+
+
+class Pelted(LifecycleNode):
+    """Gets thousands of signals while it spins, so that one comes while another is handled."""
+
+    def __init__(self) -> None:
+        super().__init__("pelted")
+        self.declare_parameter("autostart", False)
+        self.create_timer(0.01, lambda: subprocess.run([sys.executable, "-c", _PELT, str(os.getpid())], check=True))
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_many_signals_at_once_end_a_node_like_one() -> None:
+    nodes: list[Pelted] = []
+
+    def make() -> Pelted:
+        nodes.append(Pelted())
+        return nodes[-1]
+
+    assert spin([make], ["node"]) == 0
+    assert nodes[0].closed
 
 
 class Deaf(LifecycleNode):
