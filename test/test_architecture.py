@@ -26,6 +26,7 @@ RANKS = {
     "tracking": 2,
     "people_3d": 1,
     "message_fields": 1,
+    "memory": 1,
     "share": 1,
     "yaml_text": 1,
     "options": 1,

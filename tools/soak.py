@@ -59,8 +59,6 @@ class Soak:
         self.graph = Graph(folder, model_folder(folder / "models"))
         for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):  # or malloc keeps what is freed
             self.graph.environment.pop(name, None)
-        # Each round has new threads, and malloc keeps memory apart for many: that grows for a while, but is no leak.
-        self.graph.environment["MALLOC_ARENA_MAX"] = "1"
         models = "models:=[peoplenet,peoplesemsegnet,peoplesegnet]"
         self.processes = {
             "perception": self.graph.start(

@@ -14,10 +14,10 @@ from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 from typing import Any
 
-from people_perception.bags.memory import use_one_heap
 from people_perception.bags.reader import one_line
 from people_perception.bags.replay import ReplaySettings, replay
 from people_perception.errors import PerceptionError
+from people_perception.memory import use_one_heap
 
 Runner = Callable[["Job", threading.Event], dict[str, Any]]
 """Runs a job somewhere until it is done or the event is set; gives the plain `Summary`."""

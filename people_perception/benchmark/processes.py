@@ -22,6 +22,9 @@ from people_perception.errors import PerceptionError
 from people_perception.transports import missing
 
 _PR_SET_PDEATHSIG = 1
+_NODES = ("graph", "together")
+_ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
+"""What the executables see to by themselves, before they import anything; the other processes are plain."""
 
 
 class Role:
@@ -38,7 +41,7 @@ class Role:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "people_perception.ros.bench_graph", name, json.dumps(settings)],
-            env={**os.environ, **missing(), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **missing(), **(_ONE_HEAP if name in _NODES else {}), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_one(args: argparse.Namespace, settings: ReplaySettings, bag: Path) -> int:
-    from people_perception.bags.memory import use_one_heap
+    from people_perception.memory import use_one_heap
 
     use_one_heap()
     from people_perception.bags.replay import Listener, replay

@@ -33,6 +33,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Spin until SIGINT."""
+    from people_perception.memory import use_one_heap
+    from people_perception.ros.executables import spin
     from people_perception.transports import restart_with_settings
 
     models = [name.strip() for name in args.models.split(",") if name.strip()]
@@ -42,13 +44,12 @@ def run(args: argparse.Namespace) -> int:
     restart_with_settings(
         ["run", "--models", ",".join(models), "--namespace", args.namespace, *overlay, *(args.ros_args or [])]
     )
+    use_one_heap()
     try:
-        from people_perception.ros.executables import spin
+        from people_perception.ros.node import PerceptionNode
+        from people_perception.ros.overlay import OverlayNode
     except ImportError as error:
         raise PerceptionError(f"ROS 2 is not there ({error}); source its setup file, or tools/env.sh") from error
-    from people_perception.ros.node import PerceptionNode
-    from people_perception.ros.overlay import OverlayNode
-
     makers: list[Callable[[], Any]] = [lambda: PerceptionNode("people_perception", models, namespace=args.namespace)]
     if args.overlay:
         makers.append(lambda: OverlayNode(namespace=args.namespace))

@@ -1,6 +1,9 @@
 # Copyright 2026 The people_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The executables: each makes its node, brings it up and spins until it is told to stop."""
+"""The executables: each makes its node, brings it up and spins until it is told to stop.
+
+rclpy and numpy are imported by functions, because numpy begins threads, and those that have begun keep their heaps.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,22 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import rclpy
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.signals import SignalHandlerOptions
+from typing import TYPE_CHECKING, Any
 
 from people_perception.errors import PerceptionError, one_line
+from people_perception.memory import use_one_heap
+
+if TYPE_CHECKING:
+    from rclpy.lifecycle import LifecycleNode
 
 
 def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = None) -> int:
     """Make nodes, start those that start themselves, and spin them in this thread until SIGINT or shutdown."""
+    use_one_heap()
+    import rclpy
+    from rclpy.exceptions import ParameterException
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
     # rclpy's own handlers raise KeyboardInterrupt wherever the code is, and launch sends SIGINT twice when its
     # terminal does too. So: until the nodes are up a signal interrupts, then it ends the loop, then it is ignored.
     # Which came. Not an Event: its lock would wait for itself when one signal comes while another is handled.
@@ -64,6 +70,9 @@ def _start_ros(arguments: Sequence[str] | None) -> None:
     Raises:
         PerceptionError: a remapping, a parameter or a parameter file that it does not understand.
     """
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
     given = None if arguments is None else list(arguments)
     try:
         rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
@@ -81,14 +90,19 @@ def _on_signals(handler: Any) -> None:
 
 def bring_up(node: LifecycleNode) -> None:
     """Configure and activate a node whose parameter ``autostart`` is true; stays unconfigured when that fails."""
+    from rclpy.lifecycle import TransitionCallbackReturn
+
     if node.get_parameter("autostart").value and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
         node.trigger_activate()
 
 
 def _perception(name: str, *models: str) -> int:
-    from people_perception.ros.node import PerceptionNode
+    def make() -> LifecycleNode:
+        from people_perception.ros.node import PerceptionNode
 
-    return spin([lambda: PerceptionNode(name, models)])
+        return PerceptionNode(name, models)
+
+    return spin([make])
 
 
 def peoplenet_node() -> int:
@@ -118,27 +132,43 @@ def people_perception_node() -> int:
 
 def overlay_node() -> int:
     """The camera image with everything drawn on it, on ``overlay``."""
-    from people_perception.ros.overlay import OverlayNode
 
-    return spin([OverlayNode])
+    def make() -> LifecycleNode:
+        from people_perception.ros.overlay import OverlayNode
+
+        return OverlayNode()
+
+    return spin([make])
 
 
 def anonymize_node() -> int:
     """The camera image with faces covered, or none, on ``anonymized``."""
-    from people_perception.ros.anonymize import AnonymizeNode
 
-    return spin([AnonymizeNode])
+    def make() -> LifecycleNode:
+        from people_perception.ros.anonymize import AnonymizeNode
+
+        return AnonymizeNode()
+
+    return spin([make])
 
 
 def people_3d_node() -> int:
     """Where persons are in space, on ``people_3d``."""
-    from people_perception.ros.people_3d import People3DNode
 
-    return spin([People3DNode])
+    def make() -> LifecycleNode:
+        from people_perception.ros.people_3d import People3DNode
+
+        return People3DNode()
+
+    return spin([make])
 
 
 def people_node() -> int:
     """What several models found, as one list of persons, on ``people``."""
-    from people_perception.ros.people import PeopleNode
 
-    return spin([PeopleNode])
+    def make() -> LifecycleNode:
+        from people_perception.ros.people import PeopleNode
+
+        return PeopleNode()
+
+    return spin([make])

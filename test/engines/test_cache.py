@@ -255,7 +255,7 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
     holder.stdout.close()
     start = time.monotonic()
     with folder_lock(tmp_path):
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 20
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

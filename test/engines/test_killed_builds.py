@@ -63,7 +63,7 @@ def nothing_but_whole_plans(engines: Path) -> int:
         return 0
     start = time.monotonic()
     with folder_lock(engines):
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < 5
     names = {p.name for p in engines.iterdir()}
     plans = [engines / name for name in names if name.endswith(".plan")]
     for plan in plans:

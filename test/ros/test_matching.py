@@ -54,11 +54,11 @@ def test_an_image_that_every_model_skipped_does_not_hold_up_later_ones() -> None
 def test_a_late_source_delays_an_image_no_longer_than_max_wait() -> None:
     matcher = StampMatcher(max_wait=0.1)
     matcher.set_live(["boxes", "dead"])
+    start = time.monotonic()
     matcher.add_image(message(1))
     matcher.add_result("boxes", message(1))
-    start = time.monotonic()
-    assert taken(matcher, timeout=2.0) == (1, ["boxes"])
-    assert 0.08 < time.monotonic() - start < 1.0
+    assert taken(matcher, timeout=10.0) == (1, ["boxes"])
+    assert 0.1 <= time.monotonic() - start < 5
 
 
 def test_images_come_out_in_order_and_never_twice() -> None:

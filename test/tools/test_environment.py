@@ -180,7 +180,7 @@ class TestBootstrap:
         assert result.returncode == 0, result.stderr
         (line,) = result.stdout.splitlines()
         assert line.startswith("bootstrap: ready")
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5  # usually 0.2; an installation takes 30
 
     def test_what_it_installed_fits_together(self) -> None:
         result = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)

@@ -1,6 +1,6 @@
 # Copyright 2026 The people_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a process that replays takes memory from the system."""
+"""How a process takes memory from the system."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _M_ARENA_MAX = -8
 def use_one_heap() -> None:
     """Have the C library serve all threads of this process from one heap, before any of them has begun.
 
-    By itself it gives each thread one of its own. A frame is read in one thread, decoded in another and written in a
-    third, so each heap came to hold the largest frames: 50 MB more, and no frame sooner.
+    By itself it gives each thread one of its own. A frame is received in one thread and decoded in another, so each
+    heap comes to hold the largest frames, and each thread that the lifecycle starts may add one: tens of MB more, and
+    no frame sooner (docs/benchmarks.md). To be called before numpy is imported, which begins threads.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return

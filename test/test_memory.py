@@ -1,6 +1,6 @@
 # Copyright 2026 The people_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A process that replays has one heap."""
+"""A process has one heap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 _HEAPS = """
 import ctypes, sys, threading
-from people_perception.bags.memory import use_one_heap
+from people_perception.memory import use_one_heap
 if sys.argv[2] == "one":
     use_one_heap()
 libc = ctypes.CDLL(None)
