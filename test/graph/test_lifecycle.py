@@ -39,7 +39,7 @@ def memory_kib(pid: int) -> int:
 
 
 def further_heaps(pid: int) -> int:
-    """How many heaps glibc has reserved for threads: 64 MB each, at a multiple of that, written to from its begin on."""
+    """How many heaps glibc has reserved for threads: 64 MB each, at a multiple of that."""
     found, begin = 0, None
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         span, rights = line.split()[:2]
