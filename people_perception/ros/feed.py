@@ -67,13 +67,18 @@ class CameraFeed:
     """The subscription to one camera topic.
 
     It exists only while somebody wants its images: a camera nobody looks at costs nothing. Callbacks come from the
-    executor's thread; workers wait for the newest shot with `next_after`.
+    executor's thread; workers wait for the newest shot with `next_after`. When each has taken it the feed lets it go, and
+    the next image comes into the same memory, which the processor's cache still has.
 
     Args:
         node: the node that subscribes.
         topic: relative name, remapped as usual.
         values: parameters ``image_transport``, ``qos.image.*`` and ``infrared.*``.
         on_malformed: called once for each message that cannot be converted.
+
+    Attributes:
+        readers: how many call `next_after`, each once for a shot; they count themselves.
+        opened, last_received: time.monotonic() of the subscription and of the newest image, None before.
     """
 
     def __init__(self, node: Node, topic: str, values: Mapping[str, Any], on_malformed: Callable[[str], None]) -> None:
@@ -86,12 +91,15 @@ class CameraFeed:
         self._qos = qos(values["qos.image.reliability"], values["qos.image.depth"])
         self._on_malformed = on_malformed
         self._subscription: Any = None
+        self.readers = 0
         self.opened: float | None = None
+        self.last_received: float | None = None
         self._pool = BufferPool()
         self._scaler = InfraredScaler(values["infrared.low"], values["infrared.high"], values["infrared.window"])
         self.arrivals = Window()
         self._condition = threading.Condition()
         self._newest: Shot | None = None
+        self._unread = 0
         self._count = 0
         self.malformed_count = 0
 
@@ -99,12 +107,6 @@ class CameraFeed:
     def open(self) -> bool:
         """Whether it is subscribed."""
         return self._subscription is not None
-
-    @property
-    def last_received(self) -> float | None:
-        """time.monotonic() of the newest image, None before the first."""
-        shot = self._newest
-        return None if shot is None else shot.received
 
     @property
     def count(self) -> int:
@@ -126,7 +128,7 @@ class CameraFeed:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
         with self._condition:
-            self._newest = None
+            self._newest = self.last_received = None
         self._pool.clear()
 
     def set_infrared(self, low: float, high: float, window: float) -> None:
@@ -138,7 +140,12 @@ class CameraFeed:
         with self._condition:
             self._condition.wait_for(lambda: self._newest is not None and self._newest.number > number, timeout)
             shot = self._newest
-        return shot if shot is not None and shot.number > number else None
+            if shot is None or shot.number <= number:
+                return None
+            self._unread -= 1
+            if self._unread == 0:
+                self._newest = None
+        return shot
 
     def convert(self, message: Any, stamp: float) -> Frame:
         """A message as a `Frame`; see `Shot.frame`."""
@@ -151,11 +158,15 @@ class CameraFeed:
         self._on_malformed(f"{self.topic}: {error}")
 
     def _receive(self, message: Any) -> None:
+        shot = Shot(message, self._count + 1, self)
+        self.last_received = shot.received
         with self._condition:
-            self._count += 1
-            self._newest = shot = Shot(message, self._count, self)
+            self._count = shot.number
+            self._newest, self._unread = shot, self.readers
             self._condition.notify_all()
         # A worker gets Python's lock as soon as it is awake, not after the half millisecond that the executor takes to
         # wait again. It is awake after about a tenth of one.
+        received = shot.received
+        del shot, message
         time.sleep(1e-4)
-        self.arrivals.add(shot.received)
+        self.arrivals.add(received)

@@ -62,6 +62,7 @@ class ModelWorker:
         self._thread: threading.Thread | None = None
         self._due = 0.0
         self._failures = 0
+        feed.readers += 1
 
     @property
     def alive(self) -> bool:
@@ -109,6 +110,7 @@ class ModelWorker:
                 self.statistics.dropped_rate += 1
                 continue
             self._process(shot)
+            del shot  # or its memory is taken while the next one arrives
 
     def _too_soon(self) -> bool:
         rate = self._values["max_rate"]
