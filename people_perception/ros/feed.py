@@ -67,8 +67,8 @@ class CameraFeed:
     """The subscription to one camera topic.
 
     It exists only while somebody wants its images: a camera nobody looks at costs nothing. Callbacks come from the
-    executor's thread; workers wait for the newest shot with `next_after`. When each has taken it the feed lets it go, and
-    the next image comes into the same memory, which the processor's cache still has.
+    executor's thread; workers wait for the newest shot with `next_after`. When each has taken it the feed lets it go,
+    and the next image comes into the same memory, which the processor's cache still has.
 
     Args:
         node: the node that subscribes.
