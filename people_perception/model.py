@@ -97,21 +97,20 @@ class Model(Perceiver):
         self._check_outputs()
         # What the network itself declares holds for preprocessing and decoding alike.
         decoder.spec = self.spec = replace(self.spec, input=network_input(self.spec.input, engine.inputs[0]))
-        self.input = self._coloured_input()
+        self.input, self._key = self._coloured_input(), self._result_key()
         self._run_image = getattr(engine, "run_image", None)
 
     def configure(self, **changes: Any) -> None:
         """See `Perceiver.configure`."""
         super().configure(**changes)
-        self.input = self._coloured_input()
+        self.input, self._key = self._coloured_input(), self._result_key()
 
     def infer(self, frame: Frame, stages: Stages | None = None) -> Result:
         """See `Perceiver.infer`.
 
         Models with equal weights and options (the person detector of two segmentations) share the whole result.
         """
-        key = ("result", str(self.selection.weights), self.selection.engine, repr(self.options))
-        return frame.once(key, lambda: self._infer(frame, {} if stages is None else stages))
+        return frame.once(self._key, lambda: self._infer(frame, {} if stages is None else stages))
 
     def _infer(self, frame: Frame, stages: Stages) -> Result:
         start = time.perf_counter()
@@ -132,6 +131,9 @@ class Model(Perceiver):
     def _coloured_input(self) -> InputSpec:
         """The input with the colour order that the option ``colour_order`` asks for, where there is one."""
         return replace(self.spec.input, colour=str(self.options.get("colour_order", self.spec.input.colour)))
+
+    def _result_key(self) -> tuple[str, ...]:
+        return ("result", str(self.selection.weights), self.selection.engine, repr(self.options))
 
     def _check_outputs(self) -> None:
         found = [t.name for t in self.engine.outputs]

@@ -138,7 +138,8 @@ class CameraFeed:
     def next_after(self, number: int, timeout: float) -> Shot | None:
         """The newest shot if it is later than ``number``; waits up to ``timeout`` seconds for one."""
         with self._condition:
-            self._condition.wait_for(lambda: self._newest is not None and self._newest.number > number, timeout)
+            if self._newest is None or self._newest.number <= number:
+                self._condition.wait(timeout)
             shot = self._newest
             if shot is None or shot.number <= number:
                 return None
