@@ -190,7 +190,7 @@ def _transport(bench: _Bench) -> Iterator[Measurement]:
     for name, (_, heard) in others.items():
         yield from_times(
             "transport",
-            "the same less preprocessing, network and decoding",
+            "the same less conversion, preprocessing, network and decoding",
             rest,
             against=name,
             other=float(np.median(np.concatenate([h.latencies["bare"] for h in heard]))),
@@ -228,10 +228,10 @@ def _one_process(bench: _Bench, where: dict[str, Any]) -> Measurement:
 
 
 def _work(status: dict[str, dict[str, str]]) -> float:
-    """Milliseconds of preprocessing, network and decoding, which the graph tells as one stage in its diagnostics."""
+    """Milliseconds of conversion, and of preprocessing, network and decoding, which the graph tells as one stage."""
     for values in status.values():
         if "inference_p50_ms" in values:
-            return float(values["inference_p50_ms"])
+            return float(values["convert_p50_ms"]) + float(values["inference_p50_ms"])
     raise PerceptionError("transport: the graph published no diagnostics of its model")
 
 

@@ -67,7 +67,9 @@ class Statistics:
     def __init__(self) -> None:
         self.latency = Window()
         """Capture to publication in seconds."""
-        self.stages = {name: Window() for name in ("preprocess", "inference", "decode", "tracking", "publish")}
+        self.stages = {
+            name: Window() for name in ("convert", "preprocess", "inference", "decode", "tracking", "publish")
+        }
         self.processed = 0
         self.failed = 0
         self.dropped_busy = 0

@@ -123,11 +123,12 @@ class ModelWorker:
         return False
 
     def _process(self, shot: Shot) -> None:
+        begun = time.perf_counter()
         try:
             frame = shot.frame()
         except Exception:  # reported once by the feed, whatever it was; the next image may be good
             return
-        stages: Stages = {}
+        stages: Stages = {"convert": time.perf_counter() - begun}
         try:
             result = self.model.infer(frame, stages)
             if self._tracker is not None and not isinstance(result, Segmentation):

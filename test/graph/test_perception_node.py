@@ -318,7 +318,14 @@ def test_diagnostics_tell_engine_rates_and_latency(graph: Graph) -> None:
     values = {v.key: v.value for v in model.values}
     assert values["engine"] == "onnxruntime" and "TensorRT" in values["reason"]
     assert float(values["rate_in_hz"]) > 5 and float(values["rate_out_hz"]) > 5
-    for key in ("capture_to_publish_p95_ms", "inference_p50_ms", "inference_p99_ms", "input_age_s", "dropped_busy"):
+    for key in (
+        "capture_to_publish_p95_ms",
+        "convert_p50_ms",
+        "inference_p50_ms",
+        "inference_p99_ms",
+        "input_age_s",
+        "dropped_busy",
+    ):
         assert float(values[key]) >= 0
     assert values["people"] == "0"
     graph.spin_for(1.0)
