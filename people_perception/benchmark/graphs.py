@@ -190,7 +190,7 @@ def _transport(bench: _Bench) -> Iterator[Measurement]:
     for name, (_, heard) in others.items():
         yield from_times(
             "transport",
-            "the same less conversion, preprocessing, network and decoding",
+            "the same less what the node does between arrival and result",
             rest,
             against=name,
             other=float(np.median(np.concatenate([h.latencies["bare"] for h in heard]))),
@@ -228,10 +228,10 @@ def _one_process(bench: _Bench, where: dict[str, Any]) -> Measurement:
 
 
 def _work(status: dict[str, dict[str, str]]) -> float:
-    """Milliseconds of conversion, and of preprocessing, network and decoding, which the graph tells as one stage."""
+    """Milliseconds from an image's arrival to its result; the graph tells all that the model does as one stage."""
     for values in status.values():
         if "inference_p50_ms" in values:
-            return float(values["convert_p50_ms"]) + float(values["inference_p50_ms"])
+            return sum(float(values[f"{stage}_p50_ms"]) for stage in ("wait", "convert", "inference"))
     raise PerceptionError("transport: the graph published no diagnostics of its model")
 
 

@@ -68,7 +68,7 @@ class Statistics:
         self.latency = Window()
         """Capture to publication in seconds."""
         self.stages = {
-            name: Window() for name in ("convert", "preprocess", "inference", "decode", "tracking", "publish")
+            name: Window() for name in ("wait", "convert", "preprocess", "inference", "decode", "tracking", "publish")
         }
         self.processed = 0
         self.failed = 0

@@ -123,12 +123,13 @@ class ModelWorker:
         return False
 
     def _process(self, shot: Shot) -> None:
+        stages: Stages = {"wait": time.monotonic() - shot.received}
         begun = time.perf_counter()
         try:
             frame = shot.frame()
         except Exception:  # reported once by the feed, whatever it was; the next image may be good
             return
-        stages: Stages = {"convert": time.perf_counter() - begun}
+        stages["convert"] = time.perf_counter() - begun
         try:
             result = self.model.infer(frame, stages)
             if self._tracker is not None and not isinstance(result, Segmentation):

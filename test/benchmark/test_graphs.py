@@ -46,7 +46,7 @@ def test_transport_with_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PP_MODEL_DIR", str(model_folder(tmp_path)))
     lines = found("transport")
     total = lines["camera to result, through a graph's process, "]
-    rest = lines["the same less conversion, preprocessing, network and decoding, bare publisher and subscriber"]
+    rest = lines["the same less what the node does between arrival and result, bare publisher and subscriber"]
     assert 0 < rest.value < total.value < 1000
     assert total.count >= 8
     assert rest.other is not None

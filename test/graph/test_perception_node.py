@@ -320,6 +320,7 @@ def test_diagnostics_tell_engine_rates_and_latency(graph: Graph) -> None:
     assert float(values["rate_in_hz"]) > 5 and float(values["rate_out_hz"]) > 5
     for key in (
         "capture_to_publish_p95_ms",
+        "wait_p50_ms",
         "convert_p50_ms",
         "inference_p50_ms",
         "inference_p99_ms",
