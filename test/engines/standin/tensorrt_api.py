@@ -74,9 +74,6 @@ class ILogger:
     def __init__(self) -> None:
         self.ready = True
 
-    def log(self, severity: Any, text: str) -> None:
-        raise NotImplementedError
-
 
 def _cut(cls: type, names: set[str] | None) -> type:
     """The class without what the version does not have; unknown attributes cannot be set."""
