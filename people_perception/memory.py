@@ -16,7 +16,7 @@ def use_one_heap() -> None:
 
     By itself it gives each thread one of its own. A frame is received in one thread and decoded in another, so each
     heap comes to hold the largest frames, and each thread that the lifecycle starts may add one: tens of MB more, and
-    no frame sooner (docs/benchmarks.md). To be called before numpy is imported, which begins threads.
+    no frame sooner (docs/benchmarks.md). Best called before numpy is imported: it begins threads, and they keep theirs.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return

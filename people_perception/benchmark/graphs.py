@@ -185,18 +185,18 @@ def _transport(bench: _Bench) -> Iterator[Measurement]:
         role.end()
     where = setting.where(model=setting.model)
     total = np.concatenate([h.latencies[setting.model] for h in ours])
-    rest = np.concatenate([h.latencies[setting.model] - _work(h.status) for h in ours])
+    rest = np.concatenate([h.latencies[setting.model] - _spent(h.status, "wait", "convert", "inference") for h in ours])
+    without_model = np.concatenate([h.latencies[setting.model] - _spent(h.status, "inference") for h in ours])
     yield from_times("transport", "camera to result, through a graph's process", total, where=where)
-    for name, (_, heard) in others.items():
-        yield from_times(
-            "transport",
-            "the same less what the node does between arrival and result",
-            rest,
-            against=name,
-            other=float(np.median(np.concatenate([h.latencies["bare"] for h in heard]))),
-            goal=1.3 if heard is others["bare publisher and subscriber"][1] else None,
-            where=where,
-        )
+    one_hop, two_hops = (
+        float(np.median(np.concatenate([h.latencies["bare"] for h in heard]))) for _, heard in others.values()
+    )
+    case = "the same less what the node does between arrival and result"
+    against = list(others)
+    yield from_times("transport", case, rest, against=against[0], other=one_hop, goal=1.3, where=where)
+    yield from_times("transport", case, rest, against=against[1], other=two_hops, where=where)
+    case = "the same less what the model does"
+    yield from_times("transport", case, without_model, against=against[0], other=one_hop, where=where)
     lost = sum(h.lost for h in ours)
     yield Measurement("transport", "results lost", lost, "frames", count=len(total) + lost, goal=0, where=where)
     for name, (_, heard) in others.items():
@@ -227,11 +227,11 @@ def _one_process(bench: _Bench, where: dict[str, Any]) -> Measurement:
     return from_times("transport", "camera to result, all in one process", heard.latencies[setting.model], where=where)
 
 
-def _work(status: dict[str, dict[str, str]]) -> float:
-    """Milliseconds from an image's arrival to its result; the graph tells all that the model does as one stage."""
+def _spent(status: dict[str, dict[str, str]], *stages: str) -> float:
+    """Milliseconds of stages in the graph's diagnostics; `inference` is all that the model does with a frame."""
     for values in status.values():
         if "inference_p50_ms" in values:
-            return sum(float(values[f"{stage}_p50_ms"]) for stage in ("wait", "convert", "inference"))
+            return sum(float(values[f"{stage}_p50_ms"]) for stage in stages)
     raise PerceptionError("transport: the graph published no diagnostics of its model")
 
 

@@ -7,6 +7,7 @@ rclpy and numpy are imported by functions, because numpy begins threads, and tho
 
 from __future__ import annotations
 
+import functools
 import re
 import signal
 import sys
@@ -96,79 +97,79 @@ def bring_up(node: LifecycleNode) -> None:
         node.trigger_activate()
 
 
-def _perception(name: str, *models: str) -> int:
-    def make() -> LifecycleNode:
-        from people_perception.ros.node import PerceptionNode
+def _executable(make: Callable[[], LifecycleNode]) -> Callable[[], int]:
+    """What makes a node, as what runs it; ``make`` imports the node only when its process is ready for that."""
 
-        return PerceptionNode(name, models)
+    @functools.wraps(make)
+    def run() -> int:
+        return spin([make])
 
-    return spin([make])
+    return run
 
 
-def peoplenet_node() -> int:
+def _perception(name: str, *models: str) -> LifecycleNode:
+    from people_perception.ros.node import PerceptionNode
+
+    return PerceptionNode(name, models)
+
+
+@_executable
+def peoplenet_node() -> LifecycleNode:
     """Persons, bags and faces on ``detections``."""
     return _perception("peoplenet", "peoplenet")
 
 
-def facedetect_ir_node() -> int:
+@_executable
+def facedetect_ir_node() -> LifecycleNode:
     """Faces in infrared on ``faces``."""
     return _perception("facedetect_ir", "facedetect_ir")
 
 
-def peoplesemsegnet_node() -> int:
+@_executable
+def peoplesemsegnet_node() -> LifecycleNode:
     """A person mask on ``segmentation/mask``."""
     return _perception("peoplesemsegnet", "peoplesemsegnet")
 
 
-def peoplesegnet_node() -> int:
+@_executable
+def peoplesegnet_node() -> LifecycleNode:
     """A mask per person on ``instances``."""
     return _perception("peoplesegnet", "peoplesegnet")
 
 
-def people_perception_node() -> int:
+@_executable
+def people_perception_node() -> LifecycleNode:
     """Several models in one process; the parameter ``models`` says which."""
     return _perception("people_perception", "peoplenet", "peoplesemsegnet")
 
 
-def overlay_node() -> int:
+@_executable
+def overlay_node() -> LifecycleNode:
     """The camera image with everything drawn on it, on ``overlay``."""
+    from people_perception.ros.overlay import OverlayNode
 
-    def make() -> LifecycleNode:
-        from people_perception.ros.overlay import OverlayNode
-
-        return OverlayNode()
-
-    return spin([make])
+    return OverlayNode()
 
 
-def anonymize_node() -> int:
+@_executable
+def anonymize_node() -> LifecycleNode:
     """The camera image with faces covered, or none, on ``anonymized``."""
+    from people_perception.ros.anonymize import AnonymizeNode
 
-    def make() -> LifecycleNode:
-        from people_perception.ros.anonymize import AnonymizeNode
-
-        return AnonymizeNode()
-
-    return spin([make])
+    return AnonymizeNode()
 
 
-def people_3d_node() -> int:
+@_executable
+def people_3d_node() -> LifecycleNode:
     """Where persons are in space, on ``people_3d``."""
+    from people_perception.ros.people_3d import People3DNode
 
-    def make() -> LifecycleNode:
-        from people_perception.ros.people_3d import People3DNode
-
-        return People3DNode()
-
-    return spin([make])
+    return People3DNode()
 
 
-def people_node() -> int:
+@_executable
+def people_node() -> LifecycleNode:
     """What several models found, as one list of persons, on ``people``."""
+    from people_perception.ros.people import PeopleNode
 
-    def make() -> LifecycleNode:
-        from people_perception.ros.people import PeopleNode
-
-        return PeopleNode()
-
-    return spin([make])
+    return PeopleNode()
