@@ -11,6 +11,7 @@ import functools
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ from people_perception.memory import use_one_heap
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleNode
+
+
+_ONE_CTRL_C = 1.0
+"""Seconds within which several signals are taken for one."""
 
 
 def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = None) -> int:
@@ -30,14 +35,19 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
 
     # rclpy's own handlers raise KeyboardInterrupt wherever the code is, and launch sends SIGINT twice when its
     # terminal does too. So: until the nodes are up a signal interrupts, then it ends the loop, then it is ignored.
-    # Which came. Not an Event: its lock would wait for itself when one signal comes while another is handled.
-    signals: list[int] = []
+    # When they came. Not an Event: its lock would wait for itself when one signal comes while another is handled.
+    signals: list[float] = []
     nodes: list[Any] = []
 
-    def interrupt(number: int, _: object) -> None:
-        # Where a library swallows the exception, as an import in C may, the loop ends at its first look.
-        signals.append(number)
-        raise KeyboardInterrupt
+    def note(*_: object) -> None:
+        signals.append(time.monotonic())
+
+    def interrupt(*_: object) -> None:
+        # Not twice for one Ctrl-C: the second would come while the first is being cleared up after. Where a library
+        # swallows the exception, as an import in C may, the loop ends at its first look.
+        note()
+        if len(signals) == 1 or signals[-1] - signals[-2] > _ONE_CTRL_C:
+            raise KeyboardInterrupt
 
     try:
         _start_ros(arguments)
@@ -49,7 +59,7 @@ def spin(makers: Sequence[Callable[[], Any]], arguments: Sequence[str] | None = 
         for node in nodes:
             if not signals:
                 bring_up(node)
-        _on_signals(lambda number, _: signals.append(number))
+        _on_signals(note)
         while not signals:
             executor.spin_once(timeout_sec=0.2)
     except (KeyboardInterrupt, ExternalShutdownException):

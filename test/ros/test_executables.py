@@ -152,3 +152,25 @@ def test_any_damage_of_a_parameter_file(data: st.DataObject, tmp_path: Path, cap
     assert start("--params-file", str(file)) == 2
     last = capfd.readouterr().err.splitlines()[-1]
     assert last == UNDERSTOOD or last.startswith("error: --ros-args: ")
+
+
+class Late:
+    """Sends a second signal while what the first one interrupted is cleared up."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+
+def test_a_second_signal_does_not_disturb_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
+    def make() -> LifecycleNode:
+        late = Late()
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+        raise AssertionError(late)
+
+    assert spin([make], ["node"]) == 0
+    assert lost == []
